@@ -1,0 +1,52 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import { fileURLToPath } from 'node:url'
+import { session } from 'sojourn/express'
+import { answerErrors, notFound } from './errors.ts'
+import { LoginLimit } from './login-limit.ts'
+import { apiRoutes } from './routes/api.ts'
+import { pageRoutes } from './routes/pages.ts'
+import { sameOrigin } from './same-origin.ts'
+import type { ShopSessions } from './sessions.ts'
+
+/** The shop over its sessions. What stands above `session(sessions)` never touches one. */
+export function createShop(sessions: ShopSessions): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.use(protect)
+
+  app.get('/health', (_req, res) => {
+    res.type('text').send('ok')
+  })
+  app.use(express.static(fileURLToPath(new URL('./public', import.meta.url)), { index: false, maxAge: '1h' }))
+
+  app.use(sameOrigin)
+  app.use(session(sessions))
+  app.use(fresh)
+
+  const limit = new LoginLimit()
+  app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, limit))
+  app.use('/api', notFound)
+  app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, limit))
+  app.use(notFound)
+  app.use(answerErrors(sessions))
+  return app
+}
+
+function protect(_req: Request, res: Response, next: NextFunction): void {
+  res.set({
+    'Content-Security-Policy':
+      "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    // Not no-referrer: with it a browser sends `Origin: null` with the shop's own forms.
+    'Referrer-Policy': 'same-origin',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+  })
+  next()
+}
+
+/** Whatever is made for one visitor is shown once: going back after a logout must not show the account again. */
+function fresh(_req: Request, res: Response, next: NextFunction): void {
+  res.set('Cache-Control', 'no-store')
+  next()
+}

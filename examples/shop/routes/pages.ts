@@ -1,0 +1,111 @@
+import { Router, type Response } from 'express'
+import { activeSessions, endOtherSessions, endSession, logIn } from '../account.ts'
+import { addToCart, priceCart, removeFromCart } from '../cart.ts'
+import { allProducts, findProduct } from '../catalogue.ts'
+import { ShopError } from '../errors.ts'
+import { bodyOf, fromForm, readNext, readQty, readSku, readText, readTheme } from '../input.ts'
+import type { LoginLimit } from '../login-limit.ts'
+import type { ShopSessions } from '../sessions.ts'
+import { accountPage } from '../views/account.ts'
+import { cartPage } from '../views/cart.ts'
+import { homePage } from '../views/home.ts'
+import type { Html } from '../views/html.ts'
+import { loginPage } from '../views/login.ts'
+import { findUser } from '../users.ts'
+import { visitorOf } from '../visitor.ts'
+
+/** The shop for people: pages, and forms that change something and lead on to a page (303). */
+export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
+  const router = Router()
+
+  router.get('/', (req, res) => {
+    show(res, homePage(visitorOf(sessions.of(req)), allProducts(), { loggedOut: 'bye' in req.query }))
+  })
+
+  router.get('/cart', (req, res) => {
+    const session = sessions.of(req)
+    show(res, cartPage(visitorOf(session), priceCart(session.data.cart)))
+  })
+
+  router.post('/cart', async (req, res) => {
+    const session = sessions.of(req)
+    const body = bodyOf(req)
+    const sku = readSku(body)
+    const qty = readQty(fromForm(body.qty ?? 1))
+    session.flash('notice', `Added ${qty} × ${findProduct(sku)?.name} to your cart.`)
+    await addToCart(session, sku, qty)
+    res.redirect(303, '/cart')
+  })
+
+  router.post('/cart/remove', async (req, res) => {
+    const body = bodyOf(req)
+    const qty = body.qty === undefined ? undefined : readQty(fromForm(body.qty))
+    await removeFromCart(sessions.of(req), readText(body, 'sku'), qty)
+    res.redirect(303, '/cart')
+  })
+
+  router.get('/login', (req, res) => {
+    const session = sessions.of(req)
+    const next = readNext(req.query.next, '/')
+    if (session.userId !== null) return res.redirect(303, next)
+    show(res, loginPage(visitorOf(session), { next }))
+  })
+
+  router.post('/login', async (req, res) => {
+    const session = sessions.of(req)
+    const body = bodyOf(req)
+    const next = readNext(body.next, '/')
+    const credentials = { username: readText(body, 'username'), password: readText(body, 'password'), remember: body.remember === 'on' }
+    try {
+      const user = await logIn(session, credentials, limit, req.ip ?? '')
+      session.flash('notice', `You are logged in. Welcome, ${user.name}.`)
+      res.redirect(303, next)
+    } catch (cause) {
+      if (!(cause instanceof ShopError)) throw cause
+      if (cause.retryAfter !== undefined) res.set('Retry-After', String(cause.retryAfter))
+      show(res.status(cause.status), loginPage(visitorOf(session), { next, username: credentials.username, problem: cause.message }))
+    }
+  })
+
+  router.post('/logout', async (req, res) => {
+    await sessions.of(req).logout()
+    res.redirect(303, '/?bye')
+  })
+
+  router.post('/preferences', (req, res) => {
+    const body = bodyOf(req)
+    // A plain change: it is saved before the redirect leaves.
+    sessions.of(req).data.preferences.theme = readTheme(body)
+    res.redirect(303, readNext(body.next, '/'))
+  })
+
+  router.get('/account', async (req, res) => {
+    const session = sessions.of(req)
+    const user = findUser(session.userId)
+    if (user === null) return res.redirect(303, '/login?next=/account')
+    show(res, accountPage(visitorOf(session), await activeSessions(sessions, session), Date.now()))
+  })
+
+  router.post('/account/sessions/end', async (req, res) => {
+    const session = sessions.of(req)
+    if (session.userId === null) return res.redirect(303, '/login?next=/account')
+    const body = bodyOf(req)
+    if (body.others !== undefined) {
+      await endOtherSessions(sessions, session)
+      session.flash('notice', 'You are logged out everywhere else.')
+      return res.redirect(303, '/account')
+    }
+    const id = readText(body, 'id')
+    const current = id === session.id
+    const ended = await endSession(sessions, session, id)
+    if (current) return res.redirect(303, '/?bye')
+    session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
+    res.redirect(303, '/account')
+  })
+
+  return router
+}
+
+function show(res: Response, page: Html): void {
+  res.type('html').send(page.text)
+}

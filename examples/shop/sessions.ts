@@ -1,0 +1,25 @@
+import { createSessions, type Session, type Sessions } from 'sojourn'
+import { openStore } from 'sojourn/stores/open'
+import type { CartLine } from './cart.ts'
+import type { Settings } from './settings.ts'
+
+export const themes = ['light', 'dark'] as const
+export type Theme = (typeof themes)[number]
+
+/** What the shop keeps of a visitor. */
+export interface ShopData {
+  cart: CartLine[]
+  preferences: { theme: Theme }
+}
+
+export type ShopSession = Session<ShopData>
+export type ShopSessions = Sessions<ShopData>
+
+/** The shop's sessions, in the store that the settings name. Everything that is not said here is the library's safe default. */
+export async function openSessions({ store, idle, absolute }: Settings): Promise<ShopSessions> {
+  return createSessions<ShopData>({
+    store: await openStore(store),
+    initial: () => ({ cart: [], preferences: { theme: 'light' } }),
+    timeouts: { idle, absolute },
+  })
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { managerOf, type Sessions } from '../core/manager.ts'
+import type { OpenSession } from '../core/open-session.ts'
+import { NodeView } from '../core/request.ts'
+import { isPromise } from '../core/routine.ts'
+import { type CommitOptions, guard, hook, type Original } from './response.ts'
+
+export type { CommitOptions } from './response.ts'
+
+/** The part of an Express application, 4 or 5, that is used. */
+interface Application {
+  readonly request: object
+  readonly response: ServerResponse
+  readonly parent?: Application
+}
+
+/** The part of an Express request that is used. */
+interface ExpressRequest extends IncomingMessage {
+  readonly app: object
+  readonly secure: boolean
+  readonly ip?: string | undefined
+}
+
+/**
+ * Middleware for Express 5 and 4: `app.use(session(sessions))`. The session is `sessions.of(req)`, typed, and `req.session`.
+ * Whether a connection is https is what Express says: `app.set('trust proxy', …)` holds.
+ */
+export function session<Data extends object>(
+  sessions: Sessions<Data>,
+  options: CommitOptions = {},
+): (req: ExpressRequest, res: ServerResponse, next: (error?: unknown) => void) => void {
+  const manager = managerOf(sessions)
+  return (req, res, next) => {
+    if (manager.has(req)) return next()
+    const original = prepare(rootOf(req.app as Application))
+    const ready = (opened: OpenSession<Data>): void => {
+      guard(req, res, original, opened, options)
+      if (!current.has(req)) current.set(req, opened)
+      next()
+    }
+    try {
+      const opened = manager.openFor(req, () => new ExpressView(req, manager.trustProxy))
+      if (isPromise(opened)) opened.then(ready, next)
+      else ready(opened)
+    } catch (error) {
+      next(error)
+    }
+  }
+}
+
+/** What Express knows of a request, by the application's own 'trust proxy'. */
+class ExpressView extends NodeView {
+  readonly #request: ExpressRequest
+
+  constructor(request: ExpressRequest, trustProxy: boolean) {
+    super(request, trustProxy)
+    this.#request = request
+  }
+
+  override get secure(): boolean {
+    return this.#request.secure || super.secure
+  }
+
+  override get address(): string | undefined {
+    return this.#request.ip ?? super.address
+  }
+}
+
+const current = new WeakMap<object, unknown>()
+const prepared = new WeakMap<Application, Original>()
+
+/**
+ * Hooks an application's response prototype and gives its requests a getter, once: Express sets these prototypes on each
+ * request anyway, and a property put on each `res` costs 5 to 8 µs.
+ */
+function prepare(app: Application): Original {
+  const known = prepared.get(app)
+  if (known !== undefined) return known
+  const original = hook(app.response)
+  Object.defineProperty(app.request, 'session', {
+    get(this: object) {
+      return current.get(this)
+    },
+    set(this: object, value: unknown) {
+      Object.defineProperty(this, 'session', { value, writable: true, configurable: true, enumerable: true })
+    },
+    configurable: true,
+  })
+  prepared.set(app, original)
+  return original
+}
+
+// Sub-applications inherit from the root's prototypes, and a response may leave them before it is answered.
+function rootOf(app: Application): Application {
+  return app.parent === undefined ? app : rootOf(app.parent)
+}

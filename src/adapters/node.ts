@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { SojournError } from '../core/errors.ts'
+import { managerOf, type Sessions } from '../core/manager.ts'
+import type { OpenSession } from '../core/open-session.ts'
+import { NodeView } from '../core/request.ts'
+import { isPromise } from '../core/routine.ts'
+import type { Session } from '../core/session.ts'
+import { answerError, type CommitOptions, guard, hook, type NodeResponse, type Original } from './response.ts'
+
+export type { CommitOptions } from './response.ts'
+
+/**
+ * Gives a request handler its session: `http.createServer(withSession(sessions, (req, res, session) => …))`; for http, https and http2.
+ * What was changed is committed before the response's first byte.
+ *
+ * A SojournError that the handler throws, or rejects with, is answered with its status while the head is not out.
+ */
+export function withSession<
+  Data extends object,
+  Req extends IncomingMessage | Http2ServerRequest = IncomingMessage,
+  Res extends ServerResponse | Http2ServerResponse = ServerResponse,
+>(sessions: Sessions<Data>, handler: (req: Req, res: Res, session: Session<Data>) => unknown, options: CommitOptions = {}): (req: Req, res: Res) => void {
+  const manager = managerOf(sessions)
+  return (request, response) => {
+    // http2's compatibility API has what is used here of http's own classes.
+    const req = request as unknown as IncomingMessage
+    const res = response as unknown as NodeResponse
+    const answer = (error: unknown): void => {
+      if (!(error instanceof SojournError) || res.headersSent) throw error
+      answerError(error, req, res)
+    }
+    const serve = (session: OpenSession<Data>): unknown => {
+      guard(req, res, hooked(res), session, options)
+      return handler(request, response, session)
+    }
+    try {
+      const opened = manager.openFor(req, () => new NodeView(req, manager.trustProxy))
+      const served = isPromise(opened) ? opened.then(serve) : serve(opened)
+      if (served instanceof Promise) served.catch(answer)
+    } catch (error) {
+      answer(error)
+    }
+  }
+}
+
+/** Response prototypes with the gate before them: one for each class of response. */
+const prototypes = new WeakMap<object, { prototype: NodeResponse; original: Original }>()
+
+function hooked(res: NodeResponse): Original {
+  const prototype = Object.getPrototypeOf(res) as NodeResponse
+  let made = prototypes.get(prototype)
+  if (made === undefined) {
+    const over = Object.create(prototype) as NodeResponse
+    made = { prototype: over, original: hook(over) }
+    prototypes.set(prototype, made)
+    prototypes.set(over, made)
+  }
+  if (made.prototype !== prototype) Object.setPrototypeOf(res, made.prototype)
+  return made.original
+}

@@ -1,0 +1,103 @@
+import { SojournError } from './errors.ts'
+import { formatPath, isObject } from './values.ts'
+
+/** How session data becomes text and text becomes session data. Both are for data alone: never for code or classes. */
+export interface Codec {
+  /** For messages. */
+  readonly name: string
+  /** @throws ERR_SOJOURN_DATA_UNENCODABLE naming the path of what can't be carried; nothing is ever dropped in silence. */
+  encode(value: unknown): string
+  /** @throws anything, for text that it did not write. */
+  decode(text: string): unknown
+}
+
+/** The default: JSON, for plain data. */
+export const json: Codec = {
+  name: 'JSON',
+  encode(value) {
+    checkValue(value, describeForJson)
+    return JSON.stringify(value)
+  },
+  decode(text) {
+    const value: unknown = JSON.parse(text)
+    // Written by another program: encode never lets such a key pass.
+    if (text.includes('__proto__')) checkValue(value, describeForJson)
+    return value
+  },
+}
+
+function describeForJson(value: unknown): string | null {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return null
+    case 'number':
+      return Number.isFinite(value) ? null : `${value}`
+    case 'object':
+      return value === null || Array.isArray(value) || isObject(value) ? null : describeObject(value)
+    case 'undefined':
+      return 'undefined'
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+export function describeObject(value: object): string {
+  const name: unknown = value.constructor?.name
+  return typeof name === 'string' && name !== '' ? `a ${name}` : 'an object of a class'
+}
+
+const depthAtMost = 500
+
+/**
+ * Walks a value before it is encoded.
+ *
+ * @param describe what is wrong with a single value, in words, or null
+ * @throws ERR_SOJOURN_DATA_UNENCODABLE
+ */
+export function checkValue(value: unknown, describe: (value: unknown) => string | null): void {
+  const path: (string | number)[] = []
+  const above: unknown[] = []
+  const refuse = (what: string): never => {
+    throw new SojournError(
+      'ERR_SOJOURN_DATA_UNENCODABLE',
+      `Session data can't be stored: data${path.length > 0 && typeof path[0] === 'string' ? '.' : ''}${formatPath(path)} is ${what}. ` +
+        `Delete it or store a plain value${what === 'undefined' || /^a (Date|Map|Set|bigint)$/.test(what) ? ', or use `codec: rich()` of sojourn/codecs/rich' : ''}.`,
+    )
+  }
+  const visit = (item: unknown): void => {
+    const wrong = describe(item)
+    if (wrong !== null) refuse(wrong)
+    if (typeof item !== 'object' || item === null || item instanceof Date) return
+    if (above.includes(item)) refuse('a cycle: it contains itself')
+    if (above.length >= depthAtMost) refuse(`nested more than ${depthAtMost} deep`)
+    above.push(item)
+    if (Array.isArray(item)) visitList(item)
+    else if (item instanceof Map) visitList([...item.entries()].flat())
+    else if (item instanceof Set) visitList([...item])
+    else visitObject(item as Record<string, unknown>)
+    above.pop()
+  }
+  const visitList = (list: readonly unknown[]): void => {
+    for (let i = 0; i < list.length; i++) {
+      path.push(i)
+      if (!(i in list)) refuse('a hole in a list')
+      visit(list[i])
+      path.pop()
+    }
+  }
+  const visitObject = (object: Record<string, unknown>): void => {
+    for (const key of Object.keys(object)) {
+      path.push(key)
+      if (key === '__proto__') refuse('under a key that would change an object instead of describing it')
+      visit(object[key])
+      path.pop()
+    }
+    const symbols = Object.getOwnPropertySymbols(object)
+    if (symbols.length > 0) {
+      path.push(String(symbols[0]))
+      refuse('under a symbol, which is no text')
+    }
+  }
+  visit(value)
+}

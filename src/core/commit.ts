@@ -1,0 +1,235 @@
+import { mergeContent } from './adopt.ts'
+import type { Content } from './content.ts'
+import { type DataCore, land, readFresh, successor } from './core.ts'
+import { contention, goneError, standingOf } from './ending.ts'
+import { SojournError } from './errors.ts'
+import { decodeHead, encodeHead } from './head.ts'
+import { give, isDue, judge } from './renewal.ts'
+import { isPromise, type Routine, run, wait } from './routine.ts'
+import type { Maybe, SessionRecord } from './store.ts'
+import { hashSecret, mintSecret, type Secret, sameHash, wasIssued } from './token.ts'
+
+/** What one request wants written to its session. */
+export interface Change<Data extends object> {
+  /** The record as the request knows it. */
+  readonly record: SessionRecord
+  /** The data that the request started from, as text; null when it changed none. */
+  readonly baseText: string | null
+  /** What it made of them. */
+  readonly mine: () => Content<Data>
+  /** A change to run on the newest data, after this request's others. */
+  readonly update: ((data: Data) => unknown) | null
+  /** The shown secret, when its standing in the head may change; null when the head is none of this request's business. */
+  readonly shown: { readonly secret: Secret; readonly hint: string; readonly asked: boolean } | null
+}
+
+/** What became of it. */
+export interface Committed<Data extends object> {
+  /** The record that stands now, as far as is known. */
+  readonly record: SessionRecord
+  /** The content as this change left it, and its text; null when it changed no data, or nothing was written. */
+  readonly content: Content<Data> | null
+  readonly text: string | null
+  /** A secret to hand to the client. */
+  readonly secret: Secret | null
+  /** What `update` returned. */
+  readonly result: unknown
+}
+
+/** A change on its way. */
+interface Member<Data extends object> {
+  readonly change: Change<Data>
+  readonly settle: (outcome: Committed<Data>) => void
+  readonly fail: (error: unknown) => void
+  draft: Draft<Data> | null
+}
+
+/** What a member adds to the next record. */
+interface Draft<Data extends object> {
+  content: Content<Data> | null
+  text: string | null
+  secret: Secret | null
+  result: unknown
+  collisions: readonly string[]
+  confirmed: boolean
+  unshown: boolean
+}
+
+const triesAtMost = 50
+
+/**
+ * The commits of each session, in line. Those that arrive while one is on its way go out together after it, so that fifty
+ * requests at once cost about two writes; each is merged, encoded and checked alone, and one that can't be stored fails alone.
+ */
+export class CommitQueue<Data extends object> {
+  readonly #core: DataCore<Data>
+  /** The sessions that a write is on its way for, with those that wait for the next. */
+  readonly #lanes = new Map<string, Member<Data>[]>()
+
+  constructor(core: DataCore<Data>) {
+    this.#core = core
+  }
+
+  /** Commits one change: at once on a store that answers at once. */
+  commit(change: Change<Data>): Maybe<Committed<Data>> {
+    const { id } = change.record
+    const lane = this.#lanes.get(id)
+    if (lane !== undefined) return new Promise((settle, fail) => lane.push({ change, settle, fail, draft: null }))
+
+    let outcome: Committed<Data> | null = null
+    let failure: unknown = null
+    const first: Member<Data> = { change, settle: (done) => (outcome = done), fail: (error) => (failure = error), draft: null }
+    const going = run(round(this.#core, [first], change.record))
+    const answer = (): Committed<Data> => {
+      if (outcome === null) throw failure
+      return outcome
+    }
+    if (!isPromise(going)) return answer()
+    this.#lanes.set(id, [])
+    return going.then((latest) => {
+      void this.#drain(id, latest)
+      return answer()
+    })
+  }
+
+  /** Resolves when nothing is on its way. */
+  async settled(): Promise<void> {
+    while (this.#lanes.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+
+  async #drain(id: string, known: SessionRecord): Promise<void> {
+    const lane = this.#lanes.get(id)!
+    let latest = known
+    while (lane.length > 0) latest = await run(round(this.#core, lane.splice(0), latest))
+    this.#lanes.delete(id)
+  }
+}
+
+/**
+ * One round: all members' changes in one write, made anew from the newest record until it lands. It never throws; it tells
+ * each member.
+ */
+function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<Data>[], known: SessionRecord): Routine<SessionRecord> {
+  let members = all
+  let latest = members.reduce((newest, { change }) => (change.record.version > newest.version ? change.record : newest), known)
+  try {
+    for (let tries = 1; ; tries++) {
+      if (standingOf(latest, core.clock.now()) !== 'live') {
+        // What is known may be old: a refusal is decided on what the store has now.
+        const stored: SessionRecord | null = yield* readFresh(core, latest.id)
+        if (stored === null || standingOf(stored, core.clock.now()) !== 'live') throw goneError(latest.id, stored)
+        latest = stored
+      }
+      const next = compose(core, members, latest)
+      members = members.filter((member) => member.draft !== null)
+      if (next === null) {
+        for (const member of members) settle(core, member, latest)
+        return latest
+      }
+      const landed: boolean = yield* land(core, next, latest.version)
+      if (landed) {
+        for (const member of members) settle(core, member, next)
+        return next
+      }
+      if (tries === triesAtMost) throw contention(latest.id)
+      // A renewal that lost to another write is let go: a later request will do it.
+      for (const member of members) if (!changesData(member.change)) member.settle({ record: latest, content: null, text: null, secret: null, result: null })
+      members = members.filter(({ change }) => changesData(change))
+      if (members.length === 0) return latest
+      // Processes that fight for one record take turns better when they don't come back in step.
+      if (tries > 3) yield* wait(new Promise<void>((resolve) => setTimeout(resolve, Math.random() * tries)))
+      latest = (yield* readFresh(core, latest.id)) ?? { ...latest, expiresAt: 0 }
+    }
+  } catch (error) {
+    for (const member of members) member.fail(error)
+    return latest
+  }
+}
+
+function changesData<Data extends object>(change: Change<Data>): boolean {
+  return change.baseText !== null || change.update !== null
+}
+
+/** The next record with all members' changes; null when there is nothing to write. Members that can't be stored have failed. */
+function compose<Data extends object>(core: DataCore<Data>, members: readonly Member<Data>[], latest: SessionRecord): SessionRecord | null {
+  const now = core.clock.now()
+  let text = latest.data
+  let head = latest.head
+  for (const member of members) {
+    try {
+      const draft = composeData(core, member.change, text)
+      const renewed = renewHead(core, member.change, head, now, draft)
+      text = draft.text ?? text
+      head = renewed
+      member.draft = draft
+    } catch (error) {
+      member.draft = null
+      member.fail(error)
+    }
+  }
+  if (head === latest.head && text === latest.data) return null
+  return successor(core, latest, { head, data: text }, now)
+}
+
+function composeData<Data extends object>(core: DataCore<Data>, { baseText, mine, update }: Change<Data>, text: string): Draft<Data> {
+  const draft: Draft<Data> = { content: null, text: null, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
+  if (baseText === null && update === null) return draft
+  if (baseText === null) draft.content = readContent(core, text)
+  else if (baseText === text) draft.content = mine()
+  else {
+    const { content, collisions } = mergeContent(readContent(core, baseText), readContent(core, text), mine(), core.rules)
+    draft.content = content
+    draft.collisions = collisions
+  }
+  if (update !== null) {
+    // A copy of its own, for the function to change: it may have to run again.
+    draft.content = core.format.copy(draft.content)
+    draft.result = update(draft.content.data)
+    if (isPromise(draft.result)) throw asyncUpdate(draft.result)
+  }
+  draft.text = core.format.encode(draft.content)
+  return draft
+}
+
+/** @internal */
+export function asyncUpdate(result: Promise<unknown>): SojournError {
+  result.catch(() => {}) // Nobody waits for it; its rejection must not end the process.
+  return new SojournError('ERR_SOJOURN_UPDATE_ASYNC', 'The function given to session.update() returned a promise, but it runs on the newest data at the moment of writing; do the waiting before, and hand in a synchronous function.')
+}
+
+function renewHead<Data extends object>({ policy }: DataCore<Data>, { shown }: Change<Data>, text: string, now: number, draft: Draft<Data>): string {
+  const head = shown === null ? null : decodeHead(text)
+  if (shown === null || head === null) return text
+  const hash = hashSecret(shown.secret)
+  const verdict = judge(head.renewal, (stored) => sameHash(stored, 0, hash), () => wasIssued(head.key, shown.secret), now, policy)
+  let { renewal } = head
+  if (verdict.kind === 'pending') {
+    renewal = verdict.next
+    draft.confirmed = true
+  } else if (isDue(renewal, verdict.kind, shown.hint, now, policy, shown.asked)) {
+    draft.secret = mintSecret(head.key)
+    const given = give(renewal, hashSecret(draft.secret), shown.hint, now)
+    renewal = given.next
+    draft.unshown = given.unshown
+  }
+  return renewal === head.renewal ? text : encodeHead({ ...head, renewal })
+}
+
+/** Stored content; what can't be read counts as the initial content, with the text set aside. */
+export function readContent<Data extends object>({ format }: DataCore<Data>, text: string): Content<Data> {
+  try {
+    return format.decode(text)
+  } catch (error) {
+    if (!format.isUnreadable(error)) throw error
+    return format.setAside(text)
+  }
+}
+
+function settle<Data extends object>({ events }: DataCore<Data>, { draft, settle: tell }: Member<Data>, record: SessionRecord): void {
+  const { content, text, secret, result, collisions, confirmed, unshown } = draft!
+  const { id, userId } = record
+  if (collisions.length > 0) events.emit('conflict', { id, userId, paths: collisions })
+  if (confirmed) events.emit('renewed', { id, userId })
+  if (unshown) events.emit('suspected', { id, userId, reason: 'unshown' })
+  tell({ record, content, text, secret, result })
+}

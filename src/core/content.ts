@@ -1,0 +1,136 @@
+import type { Codec } from './codec.ts'
+import { SojournError } from './errors.ts'
+import { type StandardSchema, validate } from './schema.ts'
+import { clone } from './values.ts'
+
+/** Messages for the next page, each under a key of its own, so that two requests that add and take them never collide. */
+export type Flash = Record<string, readonly [kind: string, message: string]>
+
+/** All that a record's data holds. */
+export interface Content<Data> {
+  readonly data: Data
+  readonly flash: Flash
+  /** Stored data that this release could not read, as it was found, kept until somebody can. */
+  readonly aside: string | null
+}
+
+export interface ContentOptions<Data> {
+  readonly initial: () => Data
+  readonly codec: Codec
+  readonly schema: StandardSchema<Data> | undefined
+  readonly schemaVersion: number
+  readonly migrate: ((data: unknown, version: number) => unknown) | undefined
+}
+
+/** What stands before the data in a record, where there is anything to say. */
+interface Preface {
+  flash?: Flash
+  aside?: string
+}
+
+/**
+ * How content is written in a record: a line with the schema's version (and, seldom, flash messages and what was set aside),
+ * then the data in the codec's own text.
+ */
+export class ContentFormat<Data> {
+  #options: ContentOptions<Data>
+
+  constructor(options: ContentOptions<Data>) {
+    this.#options = options
+    this.initial() // An initial value that does not fit the schema, or an asynchronous schema, is told at start.
+  }
+
+  /** The content of a session that nothing was written to, made anew each time. */
+  initial(): Content<Data> {
+    const { initial, schema } = this.#options
+    const data = clone(initial())
+    return { data: schema === undefined ? data : validate(schema, data), flash: {}, aside: null }
+  }
+
+  /** @throws ERR_SOJOURN_DATA_UNENCODABLE or ERR_SOJOURN_DATA_INVALID, naming the path */
+  encode({ data, flash, aside }: Content<Data>): string {
+    const { codec, schema, schemaVersion } = this.#options
+    if (schema !== undefined) validate(schema, data)
+    const preface: Preface = {}
+    if (Object.keys(flash).length > 0) preface.flash = flash
+    if (aside !== null) preface.aside = aside
+    const rest = JSON.stringify(preface)
+    return `${schemaVersion}${rest === '{}' ? '' : rest}\n${codec.encode(data)}`
+  }
+
+  /**
+   * Decodes, migrates, validates.
+   *
+   * @throws ERR_SOJOURN_DATA_NEWER for data of a later release, ERR_SOJOURN_DATA_UNREADABLE for what can't be read
+   */
+  decode(text: string): Content<Data> {
+    const { codec, schema, schemaVersion, migrate } = this.#options
+    const line = text.indexOf('\n')
+    const version = Number.parseInt(text, 10)
+    if (line === -1 || !(version >= 0)) throw unreadable('it was not written by sojourn')
+    if (version > schemaVersion) {
+      throw new SojournError(
+        'ERR_SOJOURN_DATA_NEWER',
+        `Session data has the schema version ${version}, and this process knows ${schemaVersion} at most; finish the roll-out of the newer release.`,
+      )
+    }
+    try {
+      const preface = readPreface(text.slice(0, line))
+      let data: unknown = codec.decode(text.slice(line + 1))
+      if (version < schemaVersion && migrate !== undefined) data = migrate(data, version)
+      return {
+        data: schema === undefined ? (data as Data) : validate(schema, data),
+        flash: preface.flash ?? {},
+        aside: preface.aside ?? null,
+      }
+    } catch (cause) {
+      if (cause instanceof SojournError && cause.code === 'ERR_SOJOURN_SCHEMA_ASYNC') throw cause
+      throw unreadable(cause instanceof SojournError ? cause.message : 'it can not be decoded or migrated', cause)
+    }
+  }
+
+  /** A copy that shares nothing with the original. */
+  copy({ data, flash, aside }: Content<Data>): Content<Data> {
+    return { data: clone(data), flash: { ...flash }, aside }
+  }
+
+  isUnreadable(error: unknown): boolean {
+    return error instanceof SojournError && error.code === 'ERR_SOJOURN_DATA_UNREADABLE'
+  }
+
+  /** The initial content, with the unreadable text set aside in it: what was set aside first is kept. */
+  setAside(text: string): Content<Data> {
+    return { ...this.initial(), aside: prefaceOf(text).aside ?? text }
+  }
+
+  /** What an unreadable record holds, or what was set aside when it was written over; null when all is well. */
+  asideOf(text: string): string | null {
+    try {
+      return this.decode(text).aside
+    } catch (error) {
+      if (!this.isUnreadable(error)) throw error
+      return this.setAside(text).aside
+    }
+  }
+}
+
+function readPreface(line: string): Preface {
+  const text = line.replace(/^\d+/, '')
+  return text === '' ? {} : (JSON.parse(text) as Preface)
+}
+
+function prefaceOf(text: string): Preface {
+  try {
+    return readPreface(text.slice(0, Math.max(0, text.indexOf('\n'))))
+  } catch {
+    return {} // It can't be read either: the whole text is what there is to keep.
+  }
+}
+
+function unreadable(why: string, cause?: unknown): SojournError {
+  return new SojournError(
+    'ERR_SOJOURN_DATA_UNREADABLE',
+    `Stored session data can't be read: ${why}. The session goes on with the initial data; what was stored is kept aside (\`sessions.setAside(id)\`).`,
+    cause === undefined ? undefined : { cause },
+  )
+}

@@ -1,0 +1,131 @@
+import type { ContentFormat } from './content.ts'
+import { SojournError } from './errors.ts'
+import type { Events } from './events.ts'
+import { isRemembered } from './head.ts'
+import type { MergeRules } from './merge.ts'
+import { expiry, type Limits, type Policy } from './policy.ts'
+import { type Routine, wait } from './routine.ts'
+import type { Maybe, SessionRecord, Store } from './store.ts'
+import { versionStep } from './token.ts'
+
+/** Where the time comes from; `Date` is one. */
+export interface Clock {
+  now(): number
+}
+
+/** What all parts of a manager share. */
+export interface Core {
+  readonly store: Store
+  readonly events: Events
+  readonly clock: Clock
+  readonly policy: Policy
+}
+
+/** The same for the parts that look into session data. */
+export interface DataCore<Data extends object> extends Core {
+  readonly format: ContentFormat<Data>
+  readonly rules: MergeRules
+  readonly epoch: ((userId: string) => Maybe<number | string | null>) | undefined
+}
+
+export function limitsOf(policy: Policy, head: string): Limits {
+  return isRemembered(head) ? policy.remembered : policy.visit
+}
+
+/** Reads a record as the store has it now. @throws ERR_SOJOURN_STORE */
+export function* readFresh({ store }: Core, id: string): Routine<SessionRecord | null> {
+  try {
+    return yield* wait(store.get(id, { fresh: true }))
+  } catch (cause) {
+    throw storeError(store, cause)
+  }
+}
+
+/**
+ * Puts a record over the version that it was made from, and finds out what became of a put whose answer was lost: it landed
+ * if its own version stands there, it is sent again if what it was made from still does.
+ *
+ * @returns false when another version stands there, so that this one can never land
+ * @throws ERR_SOJOURN_UNKNOWN_OUTCOME when it can't be known; ERR_SOJOURN_STORE
+ */
+export function* land(core: Core, record: SessionRecord, expected: number): Routine<boolean> {
+  for (let sent = 1; ; sent++) {
+    try {
+      return yield* wait(core.store.put(record, expected))
+    } catch (cause) {
+      const stored = yield* lookAfter(core, record.id, cause)
+      if (stored?.version === record.version) return true
+      if (stored !== null && stored.version > record.version) throw unknownOutcome(core.store, cause)
+      if (stored === null || stored.version !== expected) return false
+      if (sent === 2) throw cause instanceof SojournError ? cause : unknownOutcome(core.store, cause)
+    }
+  }
+}
+
+/**
+ * Stores a new record. It is sent once for each ID: repeated, it could land after the session was ended again.
+ *
+ * @param make a record with a new ID each time
+ */
+export function* insert(core: Core, make: () => SessionRecord): Routine<SessionRecord> {
+  for (let tries = 1; ; tries++) {
+    const record = make()
+    try {
+      if (yield* wait(core.store.put(record, 0))) return record
+    } catch (cause) {
+      const stored = yield* lookAfter(core, record.id, cause)
+      if (stored?.version === record.version) return record
+      if (tries === 2) throw storeError(core.store, cause)
+    }
+    if (tries === 4) throw storeError(core.store, new Error('four new session IDs in a row were taken'))
+  }
+}
+
+/** What stands there after a put failed; if that can't be read either, nothing is known of the put. */
+function* lookAfter(core: Core, id: string, cause: unknown): Routine<SessionRecord | null> {
+  try {
+    return yield* readFresh(core, id)
+  } catch {
+    throw isRefusal(cause) ? cause : unknownOutcome(core.store, cause)
+  }
+}
+
+/** The next record over one: only what is said changes, and the last use if it has moved by more than a slice. */
+export function successor({ policy }: Core, record: SessionRecord, change: { head?: string; data?: string }, now: number): SessionRecord {
+  const head = change.head ?? record.head
+  const limits = limitsOf(policy, head)
+  // Within a slice the times stay, so that no store moves an index entry for nothing.
+  const moved = now - record.lastSeenAt > limits.slice
+  return {
+    id: record.id,
+    version: record.version + versionStep(),
+    userId: record.userId,
+    createdAt: record.createdAt,
+    lastSeenAt: moved ? now : record.lastSeenAt,
+    expiresAt: moved ? expiry(record.createdAt, now, limits) : record.expiresAt,
+    head,
+    data: change.data ?? record.data,
+  }
+}
+
+/** A store's failure as the one class of error; what already is one stays as it is. */
+export function storeError(store: Store, cause: unknown): SojournError {
+  if (cause instanceof SojournError) return cause
+  return new SojournError('ERR_SOJOURN_STORE', `The session store (${store.name}) failed: ${messageOf(cause)}. Nothing was changed as far as is known; try again.`, { cause })
+}
+
+function isRefusal(cause: unknown): cause is SojournError {
+  return cause instanceof SojournError && (cause.code === 'ERR_SOJOURN_CLOSED' || cause.code === 'ERR_SOJOURN_STORE_FULL')
+}
+
+function unknownOutcome(store: Store, cause: unknown): SojournError {
+  return new SojournError(
+    'ERR_SOJOURN_UNKNOWN_OUTCOME',
+    `The session store (${store.name}) did not answer a write, and what became of it can't be known: ${messageOf(cause)}. Read again before repeating the change.`,
+    { cause },
+  )
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

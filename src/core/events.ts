@@ -1,0 +1,82 @@
+import { channel } from 'node:diagnostics_channel'
+import type { SojournError } from './errors.ts'
+import { SojournError as Failure } from './errors.ts'
+
+/** Why a session ended before its time. */
+export type EndReason = 'logout' | 'ended' | 'reuse' | 'evicted'
+
+/** What happened, by name. Each carries the session's ID, which is no credential; none carries a secret or session data. */
+export interface SessionEvents {
+  /** A session was stored for the first time. */
+  created: { id: string; userId: string | null }
+  /** A user logged in: the session has the new ID `id`; `previousId` is the one that it replaced, if it was stored. */
+  loggedIn: { id: string; userId: string; previousId: string | null }
+  /** A new secret was confirmed by the client; the one before is good for a grace more. */
+  renewed: { id: string; userId: string | null }
+  /** Ended before its time: by logout, by the application, for reuse of an old secret, or for want of room. */
+  ended: { id: string; userId: string | null; reason: EndReason }
+  /** A sweep removed a session whose time had come. At most once for each session. */
+  expired: { id: string; userId: string | null }
+  /** Two requests changed the same things at once; at these paths the later one won (or the `merge` option decided). */
+  conflict: { id: string; userId: string | null; paths: readonly string[] }
+  /**
+   * Signs of a stolen token. `late`: a secret was shown after its grace (refused); `reuse`: again, and the session was
+   * ended; `unshown`: six new secrets were given to one client and none came back.
+   */
+  suspected: { id: string; userId: string | null; reason: 'late' | 'reuse' | 'unshown' }
+  /** Something failed that no caller was there to be told of, or that a safe request passed over. */
+  error: { error: SojournError; id: string | null }
+}
+
+export type EventName = keyof SessionEvents
+
+const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'error']
+
+// One set for the process, as diagnostics channels are: a subscriber need not know the manager.
+const channels = Object.fromEntries(names.map((name) => [name, channel(`sojourn:${name}`)]))
+
+type Listener<Name extends EventName> = (event: SessionEvents[Name]) => void
+
+/** Typed listeners; each event also goes to the diagnostics channel `sojourn:<name>`. */
+export class Events {
+  #listeners = new Map<EventName, Set<Listener<never>>>()
+  #warned = new Set<string>()
+
+  /** Listens. Returns a function that stops listening. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  emit<Name extends EventName>(name: Name, event: SessionEvents[Name]): void {
+    const listeners = this.#listeners.get(name) as Set<Listener<Name>> | undefined
+    if (listeners !== undefined) for (const listener of listeners) this.#call(name, listener, event)
+    if (channels[name]!.hasSubscribers) channels[name]!.publish(event)
+    if (name === 'error' && !listeners?.size) this.#warn((event as SessionEvents['error']).error)
+  }
+
+  /** An error that nobody listens for is said aloud, once for each code, so that a busy server's log stays readable. */
+  #warn(error: SojournError): void {
+    if (this.#warned.has(error.code)) return
+    this.#warned.add(error.code)
+    process.emitWarning(error.message, { type: 'SojournWarning', code: error.code, detail: "Listen with sessions.on('error', …) to see every one." })
+  }
+
+  // A listener's failure must neither break the request that it was told of nor vanish.
+  #call<Name extends EventName>(name: Name, listener: Listener<Name>, event: SessionEvents[Name]): void {
+    try {
+      const answer: unknown = listener(event)
+      if (answer instanceof Promise) answer.catch((cause: unknown) => this.#failed(name, cause))
+    } catch (cause) {
+      this.#failed(name, cause)
+    }
+  }
+
+  #failed(name: EventName, cause: unknown): void {
+    const error = new Failure('ERR_SOJOURN_LISTENER', `A listener of the event '${name}' failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    if (name === 'error') this.#warn(error)
+    else this.emit('error', { error, id: null })
+  }
+}

@@ -1,0 +1,51 @@
+import type { Core } from './core.ts'
+import { SojournError } from './errors.ts'
+import type { SessionId } from './token.ts'
+
+/** A session that a request was given. */
+interface Watched {
+  readonly id: SessionId | null
+  /** Whether there are changes that no commit is coming for. */
+  isForgotten(): boolean
+}
+
+const lookAfter = 500
+const atMost = 200
+
+/**
+ * Finds changes that a handler made after the response's head was sent, which nothing stores any more: a mistake that would
+ * otherwise go unseen. Sessions are looked at a moment after their commit, a few hundred a second at most, so that the cost
+ * stays small on a busy server; a mistake in the code is found by the first request or by a later one.
+ */
+export class LateChanges {
+  readonly #core: Core
+  #watched: Watched[] = []
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  watch(session: Watched): void {
+    if (this.#watched.length >= atMost) return
+    this.#watched.push(session)
+    this.#timer ??= setTimeout(() => this.look(), lookAfter).unref()
+  }
+
+  /** Looks now. */
+  look(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const watched = this.#watched
+    this.#watched = []
+    for (const session of watched) if (session.isForgotten()) this.#report(session)
+  }
+
+  #report({ id }: Watched): void {
+    const error = new SojournError(
+      'ERR_SOJOURN_LATE_CHANGE',
+      `Session ${id ?? '(new)'} was changed after the response's head was sent, and the change was not stored; make it before, or call \`await session.save()\` after it.`,
+    )
+    this.#core.events.emit('error', { error, id })
+  }
+}

@@ -1,0 +1,140 @@
+import { mergeContent } from './adopt.ts'
+import { readContent } from './commit.ts'
+import type { Content } from './content.ts'
+import { type DataCore, insert, land, limitsOf, readFresh } from './core.ts'
+import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
+import { SojournError } from './errors.ts'
+import { decodeTombstone, encodeHead, newHead } from './head.ts'
+import { expiry } from './policy.ts'
+import { type Routine, wait } from './routine.ts'
+import type { LoginOptions } from './session.ts'
+import type { SessionRecord } from './store.ts'
+import { hashSecret, mintId, mintKey, mintSecret, type Secret, versionStep } from './token.ts'
+
+/** A record that was stored for the first time, and the secret for its client. */
+export interface Issued {
+  readonly record: SessionRecord
+  readonly secret: Secret
+}
+
+/** Stores a new session. */
+export function* create<Data extends object>(
+  core: DataCore<Data>,
+  data: string,
+  { userId, device, remembered }: { userId: string | null; device: string | null; remembered: boolean },
+): Routine<Issued> {
+  const key = mintKey()
+  const secret = mintSecret(key)
+  const now = core.clock.now()
+  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered))
+  const expiresAt = expiry(now, now, limitsOf(core.policy, head))
+  const record = yield* insert(core, () => ({ id: mintId(), version: versionStep(), userId, createdAt: now, lastSeenAt: now, expiresAt, head, data }))
+  return { record, secret }
+}
+
+/** What a request brings to a login. */
+export interface LoginSource<Data extends object> {
+  /** The record that it opened: live, or the tombstone of a login; null for a new visitor. */
+  readonly record: SessionRecord | null
+  /** The data that it started from, as text; null where it started from the initial data. */
+  readonly baseText: string | null
+  /** What it made of them. */
+  readonly mine: Content<Data>
+  readonly device: string | null
+}
+
+/**
+ * Logs a user in: inserts a new record with the data that come along, then puts a tombstone over the old one. The old one may
+ * change meanwhile (then its newest data are merged again, into the new record, which nobody knows yet), or go.
+ */
+export function* login<Data extends object>(core: DataCore<Data>, userId: string, options: LoginOptions<Data>, source: LoginSource<Data>): Routine<Issued & { content: Content<Data> }> {
+  let { content, over } = yield* gather(core, userId, options, source, source.record)
+  const created = yield* create(core, core.format.encode(content), { userId, device: source.device, remembered: options.remember === true })
+  let { record } = created
+  try {
+    yield* checkEpoch(core, userId, options.epoch)
+    for (let tries = 1; over !== null; tries++) {
+      const sameUser = over.userId === userId
+      const tombstone = tombstoneOver(core, over, { cause: 'login', userId, target: record.id, sameUser })
+      const landed: boolean = yield* land(core, tombstone, over.version)
+      if (landed) break
+      if (tries === 50) throw contention(over.id)
+      const stored: SessionRecord | null = yield* readFresh(core, over.id)
+      if (over.userId !== null && standingOf(stored, core.clock.now()) !== 'live') throw goneError(over.id, stored)
+      ;({ content, over } = yield* gather(core, userId, options, source, stored))
+      record = yield* rewrite(core, record, core.format.encode(content))
+    }
+  } catch (error) {
+    // The token never goes out; a record that can't be removed now expires by itself.
+    yield* abandon(core, record)
+    throw error
+  }
+  core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
+  return { record, secret: created.secret, content }
+}
+
+/**
+ * What comes along, given what stands at the old ID now.
+ *
+ * @returns the content, and the record that the tombstone goes over: null when nothing is there to be replaced
+ */
+function* gather<Data extends object>(
+  core: DataCore<Data>,
+  userId: string,
+  { carry }: LoginOptions<Data>,
+  { record: opened, baseText, mine }: LoginSource<Data>,
+  stored: SessionRecord | null,
+): Routine<{ content: Content<Data>; over: SessionRecord | null }> {
+  const chosen = (content: Content<Data>): Content<Data> => (carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) })
+  if (opened === null) return { content: chosen(mine), over: null }
+
+  const standing = standingOf(stored, core.clock.now())
+  const over = standing === 'live' ? stored : null
+  const from = standing === 'tombstone' ? yield* followLogin(core, userId, stored!) : over
+  if (from === null || (from.userId !== null && from.userId !== userId)) return { content: core.format.initial(), over }
+  if (baseText === from.data) return { content: chosen(mine), over }
+  const base = baseText === null ? core.format.initial() : readContent(core, baseText)
+  const { content, collisions } = mergeContent(base, readContent(core, from.data), mine, core.rules)
+  if (collisions.length > 0) core.events.emit('conflict', { id: from.id, userId: from.userId, paths: collisions })
+  return { content: chosen(content), over }
+}
+
+/** Where logins of this user moved a session to, to the last: null when that is another user's, or gone. */
+function* followLogin<Data extends object>(core: DataCore<Data>, userId: string, tombstone: SessionRecord): Routine<SessionRecord | null> {
+  let record: SessionRecord | null = tombstone
+  while (record !== null) {
+    if (standingOf(record, core.clock.now()) === 'live') return record.userId === userId ? record : null
+    const left = decodeTombstone(record.head)
+    if (left?.cause !== 'login' || left.userId !== userId || left.target === null) return null
+    record = yield* readFresh(core, left.target)
+  }
+  return null
+}
+
+/** @throws ERR_SOJOURN_LOGIN_REFUSED when the user's epoch is another than the one that the login was checked under */
+function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, epoch: number | string | undefined): Routine<void> {
+  if (epoch === undefined) return
+  if (core.epoch === undefined) {
+    throw new SojournError('ERR_SOJOURN_OPTION', 'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.')
+  }
+  const current = yield* wait(core.epoch(userId))
+  if (current === epoch) return
+  throw new SojournError('ERR_SOJOURN_LOGIN_REFUSED', `The login of user ${JSON.stringify(userId)} was refused: the user's epoch changed after the password was checked; log in again.`)
+}
+
+/** Other data for a record that nobody knows yet: nothing else can have changed it. */
+function* rewrite<Data extends object>(core: DataCore<Data>, record: SessionRecord, data: string): Routine<SessionRecord> {
+  if (data === record.data) return record
+  const next = { ...record, version: record.version + versionStep(), data }
+  if (!(yield* land(core, next, record.version))) throw goneError(record.id, null)
+  return next
+}
+
+function* abandon<Data extends object>(core: DataCore<Data>, record: SessionRecord): Routine<void> {
+  try {
+    yield* wait(core.store.delete(record.id))
+  } catch (cause) {
+    const error = new SojournError('ERR_SOJOURN_STORE', `Session ${record.id}, made for a login that failed, could not be removed; its token was never given out, and it expires by itself.`, { cause })
+    core.events.emit('error', { error, id: record.id })
+  }
+}

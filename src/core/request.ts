@@ -1,0 +1,102 @@
+/** What the core and the transports need to know of a request, whatever framework it came through. */
+export interface RequestView {
+  /** A header's value by its lower-case name; several lines of one name joined as Node joins them. */
+  header(name: string): string | undefined
+  /** Whether the client's connection is known to be https: its own TLS, or a proxy that the application trusts says so. */
+  readonly secure: boolean
+  /** The client's address, as far as it is known. */
+  readonly address: string | undefined
+}
+
+/** A Fetch request, its headers alone, or Node's own request. */
+export type AnyRequest = NodeRequest | FetchRequest | FetchHeaders
+
+/** The part of Node's request that is used, of http and of http2. */
+export interface NodeRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+/** The part of the Fetch standard's Request that is used. */
+export interface FetchRequest {
+  readonly url: string
+  readonly headers: FetchHeaders
+}
+
+export interface FetchHeaders {
+  get(name: string): string | null
+}
+
+export function viewOf(request: AnyRequest, trustProxy: boolean): RequestView {
+  // Headers alone don't tell how they came; in production that is https.
+  if ('get' in request) return new FetchView(request, process.env['NODE_ENV'] === 'production', trustProxy)
+  if (isFetch(request)) return new FetchView(request.headers, request.url.startsWith('https:'), trustProxy)
+  return new NodeView(request, trustProxy)
+}
+
+function isFetch(request: NodeRequest | FetchRequest): request is FetchRequest {
+  return typeof request.headers['get'] === 'function'
+}
+
+export class NodeView implements RequestView {
+  readonly #request: NodeRequest
+  readonly #trustProxy: boolean
+
+  constructor(request: NodeRequest, trustProxy: boolean) {
+    this.#request = request
+    this.#trustProxy = trustProxy
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  get secure(): boolean {
+    // http2 keeps the TLS socket behind a proxy object that knows `encrypted` as well.
+    if ('encrypted' in this.#request.socket && this.#request.socket.encrypted === true) return true
+    return this.#trustProxy && saysHttps(this)
+  }
+
+  get address(): string | undefined {
+    return (this.#trustProxy ? forwardedFor(this) : undefined) ?? this.#request.socket.remoteAddress
+  }
+}
+
+class FetchView implements RequestView {
+  readonly #headers: FetchHeaders
+  readonly #secure: boolean
+  readonly #trustProxy: boolean
+
+  constructor(headers: FetchHeaders, secure: boolean, trustProxy: boolean) {
+    this.#headers = headers
+    this.#secure = secure
+    this.#trustProxy = trustProxy
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers.get(name) ?? undefined
+  }
+
+  get secure(): boolean {
+    return this.#secure || (this.#trustProxy && saysHttps(this))
+  }
+
+  get address(): string | undefined {
+    return this.#trustProxy ? forwardedFor(this) : undefined
+  }
+}
+
+// The last entry is the one that the nearest proxy wrote; those before it may be the client's own.
+function lastOf(list: string | undefined): string | undefined {
+  return list?.slice(list.lastIndexOf(',') + 1).trim() || undefined
+}
+
+/** Whether a proxy in front claims that the client came by https. */
+export function saysHttps(request: RequestView): boolean {
+  return lastOf(request.header('x-forwarded-proto'))?.toLowerCase() === 'https'
+}
+
+function forwardedFor(request: RequestView): string | undefined {
+  return lastOf(request.header('x-forwarded-for'))
+}

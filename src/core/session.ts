@@ -1,0 +1,83 @@
+import type { SessionId } from './token.ts'
+
+export interface LoginOptions<Data> {
+  /** Keep the user logged in on this browser: the `timeouts.remembered` hold and the cookie outlives the browser. @default false */
+  readonly remember?: boolean | undefined
+  /**
+   * Chooses what comes along from the anonymous or the same user's session. Another user's session is never carried over,
+   * and this is not asked for it.
+   * @default everything
+   */
+  readonly carry?: ((data: Data) => Data) | undefined
+  /**
+   * The user's epoch as it was when the password was checked: a number or text that the application raises when the
+   * password changes. It is compared with what the `epoch` option of `createSessions` looks up, after the new session
+   * was stored and before its token goes out.
+   */
+  readonly epoch?: number | string | undefined
+}
+
+/** A visitor's session, as one request sees it. There always is one; nothing is stored until something is written to it. */
+export interface Session<Data extends object> {
+  /** The visitor's data. Change it in place: it is committed before the response's first byte, merged with what others changed meanwhile. */
+  data: Data
+  /** Finds the session; null until it is stored. No credential: it may be logged and shown. */
+  readonly id: SessionId | null
+  /** True when the request brought no session that is good. */
+  readonly isNew: boolean
+  /** Who is logged in, or null. */
+  readonly userId: string | null
+  /** Times in ms since the epoch; null until the session is stored. */
+  readonly createdAt: number | null
+  /** The last use, to within a slice of the idle timeout. */
+  readonly lastSeenAt: number | null
+  /** When it ends if it is not used again. */
+  readonly expiresAt: number | null
+
+  /**
+   * Logs a user in: a new session with a new ID and secret replaces this one, and the data come along (for the same user, or from an
+   * anonymous visitor). Call it for every authentication, step-up too (OWASP ASVS 5.0, 7.2.4).
+   *
+   * @throws ERR_SOJOURN_LOGIN_REFUSED when `epoch` is no longer the user's; ERR_SOJOURN_ENDED when the user's own session ended meanwhile
+   */
+  login(userId: string, options?: LoginOptions<Data>): Promise<void>
+  /** Ends the session and takes the cookie back. Requests that have it open can't revive it. */
+  logout(): Promise<void>
+  /** The same as `logout`. */
+  destroy(): Promise<void>
+  /** Makes the timed change of the secret due now. The old one stays good until the client has shown the new one, and a grace more. */
+  renew(): void
+  /**
+   * Changes the data exactly: runs `change` on the newest data, with this request's other changes in it, again until it lands.
+   *
+   * @param change a synchronous function; it may run more than once
+   * @returns what `change` returned when it landed
+   * @throws ERR_SOJOURN_UPDATE_ASYNC for a function that returns a promise; ERR_SOJOURN_ENDED or ERR_SOJOURN_MOVED when the session is gone
+   */
+  update<Result>(change: (data: Data) => Result): Promise<Result>
+  /** Commits now what was changed so far. Needed only for changes after the response's head was sent. */
+  save(): Promise<void>
+  /** Keeps a message for the next page. */
+  flash(kind: string, message: string): void
+  /** Takes the messages of a kind: they are gone once the request is committed. */
+  flash(kind: string): string[]
+  /** Notes a use now, even where the last one noted is within the slice. */
+  touch(): void
+  /**
+   * Commits by hand, where no adapter does it.
+   *
+   * @returns the headers to add to the response
+   */
+  commit(): Promise<Headers>
+}
+
+/** One session as `listByUser` tells of it. */
+export interface SessionInfo {
+  readonly id: SessionId
+  readonly userId: string | null
+  /** What the client called itself, such as 'Firefox on Windows': a claim. */
+  readonly device: string | null
+  readonly createdAt: number
+  readonly lastSeenAt: number
+  readonly expiresAt: number
+}

@@ -1,0 +1,55 @@
+import { type Core, storeError } from './core.ts'
+import { decodeTombstone } from './head.ts'
+import { wait, run } from './routine.ts'
+import type { Swept } from './store.ts'
+
+const batchSize = 200
+
+/** Collects what has expired: every so often, in small batches with room for requests between them. */
+export class Sweeper {
+  readonly #core: Core
+  readonly #interval: number
+  #timer: NodeJS.Timeout | null = null
+  #going: Promise<number> | null = null
+  #closed = false
+
+  constructor(core: Core, interval: number) {
+    this.#core = core
+    this.#interval = interval
+    this.#schedule()
+  }
+
+  /** Sweeps until nothing expired is left. @returns how many records were removed */
+  sweep(): Promise<number> {
+    return (this.#going ??= this.#sweep().finally(() => (this.#going = null)))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.#going?.catch(() => {})
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    // Jittered, so that many processes on one store don't sweep in step.
+    const delay = this.#interval * (0.75 + Math.random() / 2)
+    this.#timer = setTimeout(() => {
+      this.sweep().catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
+        .finally(() => this.#schedule())
+    }, delay).unref()
+  }
+
+  async #sweep(): Promise<number> {
+    const { store, clock, events } = this.#core
+    let count = 0
+    for (let more = true; more && !this.#closed; ) {
+      const swept: Swept = await run(wait(store.sweep(clock.now(), batchSize)))
+      for (const { id, userId, head } of swept.removed) if (decodeTombstone(head) === null) events.emit('expired', { id, userId })
+      count += swept.removed.length
+      ;({ more } = swept)
+      if (more) await new Promise((resolve) => setImmediate(resolve))
+    }
+    return count
+  }
+}

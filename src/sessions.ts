@@ -1,0 +1,84 @@
+import { type Codec, json } from './core/codec.ts'
+import { ContentFormat } from './core/content.ts'
+import type { Clock, DataCore } from './core/core.ts'
+import { type Duration, parseDuration } from './core/duration.ts'
+import { SojournError } from './core/errors.ts'
+import { Events } from './core/events.ts'
+import { Manager, type Sessions } from './core/manager.ts'
+import type { MergeRules } from './core/merge.ts'
+import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
+import type { StandardSchema } from './core/schema.ts'
+import type { Maybe, Store } from './core/store.ts'
+import { memory } from './stores/memory.ts'
+import { cookie, type CookieOptions } from './transports/cookie.ts'
+
+export interface SessionsOptions<Data extends object> {
+  /** Where sessions live. @default memory(): bounded, gone when the process ends */
+  readonly store?: Store | undefined
+  /** The data of a new visitor, made anew for each. @default () => ({}) */
+  readonly initial?: (() => Data) | undefined
+  /** When sessions end, and when their secrets change. */
+  readonly timeouts?: TimeoutOptions | undefined
+  readonly cookie?: CookieOptions | undefined
+  /**
+   * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
+   * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
+   * @default false
+   */
+  readonly trustProxy?: boolean | undefined
+  /** Validates session data when they are decoded and before they are written: zod, valibot, arktype or any Standard Schema library. It must accept its own output. */
+  readonly schema?: StandardSchema<Data> | undefined
+  /** The version of the data's shape that this release writes, a whole number; raise it when the shape changes. @default 1 */
+  readonly schemaVersion?: number | undefined
+  /** Makes data of an older release fit: gets them and the version that wrote them; runs before the schema. */
+  readonly migrate?: ((data: unknown, version: number) => unknown) | undefined
+  /** How data become text. @default JSON, for plain data; `rich()` of sojourn/codecs/rich carries Date, Map, Set, bigint and undefined */
+  readonly codec?: Codec | undefined
+  /** How concurrent changes are merged beyond the rules that always hold. */
+  readonly merge?: MergeRules | undefined
+  /** Looks up a user's epoch, for `login(userId, { epoch })`. */
+  readonly epoch?: ((userId: string) => Maybe<number | string | null>) | undefined
+  /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
+  readonly sweepInterval?: Duration | undefined
+  /** Where the time comes from. @default Date */
+  readonly clock?: Clock | undefined
+}
+
+/** Options of which `initial` may be missing only where an empty object is valid data. */
+type Arguments<Data extends object> = {} extends Data ? [options?: SessionsOptions<Data>] : [options: SessionsOptions<Data> & { initial: () => Data }]
+
+/**
+ * Makes an application's sessions. No option must be set but `initial`, where the data's type has properties that must be there.
+ *
+ * @throws ERR_SOJOURN_OPTION for options that can't work, ERR_SOJOURN_DATA_INVALID for initial data that don't fit the schema
+ */
+export function createSessions<Data extends object>(options: SessionsOptions<Data> & { readonly initial: () => Data }): Sessions<Data>
+export function createSessions<Data extends object = Record<string, unknown>>(...options: Arguments<Data>): Sessions<Data>
+export function createSessions<Data extends object>(options: SessionsOptions<Data> = {}): Sessions<Data> {
+  const { store = memory(), schemaVersion = 1 } = options
+  if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0) {
+    throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
+  }
+  const core: DataCore<Data> = {
+    store,
+    events: new Events(),
+    clock: options.clock ?? Date,
+    policy: resolvePolicy(options.timeouts),
+    format: new ContentFormat({
+      // Only where `{}` is valid data may the option be missing: the overloads see to it.
+      initial: options.initial ?? (() => ({}) as Data),
+      codec: options.codec ?? json,
+      schema: options.schema,
+      schemaVersion,
+      migrate: options.migrate,
+    }),
+    rules: options.merge ?? {},
+    epoch: options.epoch,
+  }
+  return new Manager({
+    core,
+    transport: cookie(options.cookie),
+    trustProxy: options.trustProxy ?? false,
+    sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
+  })
+}

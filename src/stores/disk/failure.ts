@@ -1,0 +1,45 @@
+import { constants } from 'node:os'
+import { SojournError } from '../../core/errors.ts'
+
+const { ENOSPC, EFBIG, EDQUOT } = constants.errno
+const mapFull = -30792
+const full = new Set<unknown>([ENOSPC, EFBIG, EDQUOT, mapFull, 'ENOSPC', 'EFBIG', 'EDQUOT'])
+
+/** What a failure of lmdb's, or of the file system's, is to the caller. */
+export function failure(name: string, verb: string, cause: unknown): SojournError {
+  if (cause instanceof SojournError) return cause
+  if (isFull(cause)) {
+    return new SojournError(
+      'ERR_SOJOURN_STORE_FULL',
+      `The disk that the store ${name} is on has no room left to ${verb}. Nothing that was acknowledged is lost: free some space.`,
+      { cause },
+    )
+  }
+  return new SojournError(
+    'ERR_SOJOURN_STORE',
+    `The store ${name} failed to ${verb}: ${messageOf(cause)}. Look at the disk; if that is sound, restart the process.`,
+    { cause },
+  )
+}
+
+/**
+ * Why a commit failed. lmdb rejects each write of it with the same empty words, and tells the reason by a promise of its own,
+ * which would be an unhandled rejection if nobody looked.
+ */
+export async function reasonOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  try {
+    await error.commitError
+    return error
+  } catch (reason) {
+    return reason
+  }
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && full.has(cause.code)
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
