@@ -3,9 +3,10 @@ import { managerOf, type Sessions } from '../core/manager.ts'
 import type { OpenSession } from '../core/open-session.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
-import { type CommitOptions, guard, hook, type Original } from './response.ts'
+import type { CommitOptions, Original } from './gate.ts'
+import { guard, hook } from './hook.ts'
 
-export type { CommitOptions } from './response.ts'
+export type { CommitOptions } from './gate.ts'
 
 /** The part of an Express application, 4 or 5, that is used. */
 interface Application {

@@ -6,9 +6,11 @@ import type { OpenSession } from '../core/open-session.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Session } from '../core/session.ts'
-import { answerError, type CommitOptions, guard, hook, type NodeResponse, type Original } from './response.ts'
+import { answerError } from './answer-error.ts'
+import type { CommitOptions, NodeResponse, Original } from './gate.ts'
+import { guard, hook } from './hook.ts'
 
-export type { CommitOptions } from './response.ts'
+export type { CommitOptions } from './gate.ts'
 
 /**
  * Gives a request handler its session: `http.createServer(withSession(sessions, (req, res, session) => …))`; for http, https and http2.

@@ -1,20 +1,20 @@
-import { createHmac } from 'node:crypto'
-import { adopt, sameContent } from './adopt.ts'
+import { adopt } from './adopt.ts'
+import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed } from './commit.ts'
 import type { Content } from './content.ts'
 import { limitsOf } from './core.ts'
 import { describeDevice } from './device.ts'
 import { end, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
-import { currentSince, decodeHead, isRemembered } from './head.ts'
+import { currentSince, isRemembered } from './head.ts'
 import { create, type Issued, login } from './login.ts'
 import type { Manager } from './manager.ts'
-import { expiry } from './policy.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { LoginOptions, Session } from './session.ts'
 import type { Maybe, SessionRecord } from './store.ts'
+import { WorkingCopy } from './working-copy.ts'
 import type { Header } from './transport.ts'
 import { formatToken, type Secret, type SessionId } from './token.ts'
 
@@ -40,43 +40,35 @@ export type Owed = { readonly token: string; readonly maxAge: number | null } | 
 export class OpenSession<Data extends object> implements Session<Data> {
   readonly #manager: Manager<Data>
   readonly #view: RequestView
-  #state: SessionState = 'new'
-  #record: SessionRecord | null = null
-  #shown: Shown | null = null
+  #state: SessionState
+  #record: SessionRecord | null
+  #shown: Shown | null
   /** A session whose late secret this request showed: a login ends it. */
   #suspect: SessionId | null = null
-  /** What the request works on, once it has looked. */
-  #mine: Content<Data> | null = null
-  /** The stored text that `#mine` started from; null for the initial content. */
-  #baseText: string | null = null
-  #base: Content<Data> | null = null
+  readonly #copy: WorkingCopy<Data>
+  readonly #isNew: boolean
   #renewAsked = false
   #touchAsked = false
   #owed: Owed = null
   #read = false
   #settled = false
-  #isNew = true
 
-  constructor(manager: Manager<Data>, view: RequestView) {
+  constructor(manager: Manager<Data>, view: RequestView, state: SessionState = 'new', record: SessionRecord | null = null, shown: Shown | null = null) {
     this.#manager = manager
     this.#view = view
+    this.#state = state
+    this.#record = record
+    this.#shown = shown
+    this.#isNew = state !== 'live'
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
   }
 
   static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
-    const session = new OpenSession(manager, view)
-    session.#state = 'live'
-    session.#record = record
-    session.#baseText = record.data
-    session.#shown = shown
-    session.#isNew = false
-    return session
+    return new OpenSession(manager, view, 'live', record, shown)
   }
 
   static moved<Data extends object>(manager: Manager<Data>, view: RequestView, tombstone: SessionRecord): OpenSession<Data> {
-    const session = new OpenSession(manager, view)
-    session.#state = 'moved'
-    session.#record = tombstone
-    return session
+    return new OpenSession(manager, view, 'moved', tombstone)
   }
 
   static suspect<Data extends object>(manager: Manager<Data>, view: RequestView, id: SessionId): OpenSession<Data> {
@@ -109,7 +101,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   set data(data: Data) {
-    this.#mine = { ...this.#content(), data }
+    this.#copy.replaceData(data)
   }
 
   get id(): SessionId | null {
@@ -143,7 +135,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       throw new SojournError('ERR_SOJOURN_OPTION', `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`)
     }
     if (this.#state === 'ended') this.#leave()
-    const source = { record: this.#state === 'new' ? null : this.#record, baseText: this.#baseText, mine: this.#content(), device: this.#device() }
+    const source = { record: this.#state === 'new' ? null : this.#record, baseText: this.#copy.baseText, mine: this.#content(), device: this.#device() }
     if (this.#suspect !== null) await this.#endSuspect(this.#suspect)
     const issued = await this.#guard(run(login(this.#manager.core, userId, options, source)))
     this.#enter(issued, issued.content)
@@ -188,7 +180,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async save(): Promise<void> {
-    if (!this.isChanged()) return
+    if (!this.#copy.isChanged) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
     else throw this.#gone()
@@ -214,21 +206,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return new Headers(this.headers().map(([name, value]): [string, string] => [name, value]))
   }
 
-  /** Whether the request changed what is stored. */
-  isChanged(): boolean {
-    if (this.#mine === null) return false
-    this.#base ??= this.#readBase()
-    return !sameContent(this.#base, this.#mine)
-  }
-
   /** Whether there are changes that no commit is coming for. */
   isForgotten(): boolean {
-    return this.#state !== 'ended' && this.#state !== 'moved' && this.isChanged()
+    return this.#state !== 'ended' && this.#state !== 'moved' && this.#copy.isChanged
   }
 
   /** The response's head is out: what the handler changes from here on, nobody commits. A request that never looked has changed nothing. */
   watch(): void {
-    if (this.#mine !== null) this.#manager.lateChanges.watch(this)
+    if (this.#copy.isLoaded) this.#manager.lateChanges.watch(this)
   }
 
   /** The headers that the response must carry, once all is settled. */
@@ -248,7 +233,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
    */
   settle(isPublic: boolean): Maybe<void> {
     this.#settled = true
-    const changed = this.isChanged()
+    const changed = this.#copy.isChanged
     if (this.#state === 'live') return this.#settleLive(changed, isPublic)
     // Where it turned out to have ended, the handler was told: its answer stands.
     if (!changed || this.#state === 'ended') return
@@ -263,7 +248,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       if (isPromise(done)) return done.then((committed) => this.#take(committed), (error: unknown) => this.#failed(error, changed))
       return this.#take(done)
     }
-    return this.#noteUse()
+    return this.#manager.toucher.note(this.#record!, this.#touchAsked)
   }
 
   /** Only data must land: a renewal that failed is told, and the request served. */
@@ -276,34 +261,23 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #change(changed: boolean, renewing: boolean, update: ((data: Data) => unknown) | null): Change<Data> {
     return {
       record: this.#record!,
-      baseText: changed ? this.#baseText : null,
+      baseText: changed ? this.#copy.baseText : null,
       mine: () => this.#content(),
       update,
-      shown: renewing && this.#shown !== null ? { secret: this.#shown.secret, hint: this.#hint(), asked: this.#renewAsked } : null,
+      shown: renewing && this.#shown !== null ? { secret: this.#shown.secret, hint: clientHint(this.#record!, this.#view), asked: this.#renewAsked } : null,
     }
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {
-    const committed = await this.#guard(this.#manager.commits.commit(this.#change(this.isChanged(), false, update)))
+    const committed = await this.#guard(this.#manager.commits.commit(this.#change(this.#copy.isChanged, false, update)))
     this.#take(committed)
     return committed
   }
 
   #take({ record, content, text, secret }: Committed<Data>): void {
     this.#record = record
-    if (content !== null) {
-      this.#become(content)
-      this.#baseText = text
-      this.#base = null
-    }
+    if (content !== null && text !== null) this.#copy.rebase(content, text)
     if (secret !== null) this.#owe(record, secret)
-  }
-
-  /** Other content, in the same `data` object, which the handler may hold. */
-  #become(content: Content<Data>): void {
-    if (this.#mine === null || this.#mine === content) return
-    adopt(this.#mine.data, content.data)
-    this.#mine = { ...content, data: this.#mine.data }
   }
 
   /** After a store's answer that the session is gone, this request knows it too. */
@@ -329,9 +303,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = null
     this.#suspect = null
-    this.#baseText = record.data
-    this.#base = null
-    this.#become(content)
+    this.#copy.rebase(content, record.data)
     this.#owe(record, secret)
   }
 
@@ -340,12 +312,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#state = 'new'
     this.#record = null
     this.#shown = null
-    this.#baseText = null
     this.#owed = null
-    if (this.#mine === null) return
-    const { format } = this.#manager.core
-    this.#base = format.initial()
-    this.#become(format.copy(this.#base))
+    this.#copy.restart()
   }
 
   #owe(record: SessionRecord, secret: Secret): void {
@@ -355,32 +323,11 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#owed = { token: formatToken(record.id, secret), maxAge }
   }
 
-  #noteUse(): Maybe<void> {
-    const { core, toucher } = this.#manager
-    const record = this.#record!
-    const limits = limitsOf(core.policy, record.head)
-    const now = core.clock.now()
-    if (now - record.lastSeenAt <= limits.slice && !this.#touchAsked) return
-    const { id, userId, version } = record
-    const touch = { id, userId, version, lastSeenAt: now, expiresAt: expiry(record.createdAt, now, limits) }
-    if (touch.expiresAt <= record.expiresAt) return
-    if (record.expiresAt - now <= limits.slice || this.#touchAsked) return toucher.now(touch)
-    toucher.add(touch)
-  }
-
   #isRenewalDue(): boolean {
     if (this.#shown === null) return false
     if (this.#shown.kind !== 'current') return true
     const { core } = this.#manager
     return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
-  }
-
-  /** Tells clients apart for renewal: a hash under the record's own key, of what the browser calls itself and of its network. */
-  #hint(): string {
-    const key = decodeHead(this.#record!.head)?.key ?? ''
-    const { address = '' } = this.#view
-    const network = address.includes('.') ? address.slice(0, address.lastIndexOf('.')) : address.split(':').slice(0, 3).join(':')
-    return createHmac('sha256', key).update(`${this.#device()}\n${network}`).digest('base64url').slice(0, 6)
   }
 
   #device(): string | null {
@@ -394,24 +341,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #content(): Content<Data> {
-    if (this.#mine !== null) return this.#mine
-    this.#base = this.#readBase()
     // First looked at after the commit: nothing that is changed from here on is committed by itself.
-    if (this.#settled) this.#manager.lateChanges.watch(this)
-    this.#mine = this.#manager.core.format.copy(this.#base)
-    return this.#mine
-  }
-
-  #readBase(): Content<Data> {
-    const { core } = this.#manager
-    if (this.#baseText === null) return core.format.initial()
-    try {
-      return core.format.decode(this.#baseText)
-    } catch (error) {
-      if (!core.format.isUnreadable(error)) throw error
-      this.report(error)
-      return core.format.setAside(this.#baseText)
-    }
+    if (this.#settled && !this.#copy.isLoaded) this.#manager.lateChanges.watch(this)
+    return this.#copy.content()
   }
 
   #gone(): SojournError {

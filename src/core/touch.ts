@@ -1,6 +1,7 @@
-import { type Core, storeError } from './core.ts'
+import { type Core, limitsOf, storeError } from './core.ts'
+import { expiry } from './policy.ts'
 import { isPromise } from './routine.ts'
-import type { Maybe, Touch } from './store.ts'
+import type { Maybe, SessionRecord, Touch } from './store.ts'
 
 const batchSize = 500
 const batchTime = 1000
@@ -16,16 +17,31 @@ export class Toucher {
     this.#core = core
   }
 
-  add(touch: Touch): void {
+  /**
+   * A request used this session: noted if the last use has moved by more than a slice, with the next batch. Awaited by the
+   * request where the session would expire before long, or when it was asked for.
+   */
+  note(record: SessionRecord, asked: boolean): Maybe<void> {
+    const { policy, clock } = this.#core
+    const limits = limitsOf(policy, record.head)
+    const now = clock.now()
+    if (now - record.lastSeenAt <= limits.slice && !asked) return
+    const { id, userId, version } = record
+    const touch = { id, userId, version, lastSeenAt: now, expiresAt: expiry(record.createdAt, now, limits) }
+    if (touch.expiresAt <= record.expiresAt) return
+    if (asked || record.expiresAt - now <= limits.slice) return this.#now(touch)
+    this.#add(touch)
+  }
+
+  #add(touch: Touch): void {
     this.#waiting.set(touch.id, touch)
     if (this.#waiting.size >= batchSize) this.#send()
     else this.#timer ??= setTimeout(() => this.#send(), batchTime).unref()
   }
 
-  /** For a session that would expire before the next batch: noted now, awaited by the request. Its failure is only reported. */
-  now(touch: Touch): Maybe<void> {
+  #now(touch: Touch): Maybe<void> {
     this.#waiting.delete(touch.id)
-    return this.#note([touch])
+    return this.#store([touch])
   }
 
   /** Notes what waits, and resolves when all is answered. */
@@ -40,13 +56,14 @@ export class Toucher {
     if (this.#waiting.size === 0) return
     const batch = [...this.#waiting.values()]
     this.#waiting.clear()
-    const noted = this.#note(batch)
+    const noted = this.#store(batch)
     if (!isPromise(noted)) return
     const going = noted.finally(() => this.#going.delete(going))
     this.#going.add(going)
   }
 
-  #note(batch: Touch[]): Maybe<void> {
+  /** A failure is only reported: a use that is lost is noted by the next request. */
+  #store(batch: Touch[]): Maybe<void> {
     try {
       const noted = this.#core.store.touch(batch)
       return isPromise(noted) ? noted.catch((cause: unknown) => this.#report(cause)) : undefined

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { SojournError } from '../core/errors.ts'
-import { parseSize } from '../core/size.ts'
+import { parseSize, type Size } from '../core/size.ts'
 import type { Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Environment, openEnvironment } from './disk/environment.ts'
 import { failure } from './disk/failure.ts'
@@ -23,7 +23,7 @@ export interface DiskOptions {
    *
    * @default '16 GB'
    */
-  readonly maxBytes?: number | string
+  readonly maxBytes?: Size
 }
 
 /**
@@ -42,7 +42,7 @@ export function disk(path: string, { durability = 'committed', maxBytes = '16 GB
   if (durability !== 'committed' && durability !== 'flushed') {
     throw new SojournError('ERR_SOJOURN_OPTION', `The option durability is ${JSON.stringify(durability)}. Give 'committed' or 'flushed'.`)
   }
-  return new DiskStore(resolve(path), durability === 'flushed', parseSize('maxBytes', maxBytes))
+  return new DiskStore(resolve(path), durability === 'flushed', parseSize(maxBytes, 'maxBytes'))
 }
 
 const nothing = Buffer.alloc(0)
@@ -145,7 +145,7 @@ class DiskStore implements Store {
     const { id, expiresAt, userId } = record
     const { sessions, expiry, users } = this.#environment
     const stamp = stampOf(bytes)
-    for (let stored = found; ; ) {
+    for (let stored = found; ;) {
       const before = stored
       const apply = () => {
         void sessions.put(id, bytes, stamp)

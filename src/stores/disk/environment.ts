@@ -106,7 +106,10 @@ function checkFile(name: string, file: string): void {
   const found = statSync(file, { throwIfNoEntry: false })
   if (found === undefined) return
   if (!found.isFile()) {
-    throw new SojournError('ERR_SOJOURN_STORE_FORMAT', `${file} is no file, so something else lies there. Move it away, or name another folder.`)
+    throw new SojournError(
+      'ERR_SOJOURN_STORE_FORMAT',
+      `${file} is no file, so something else lies there. Move it away, or name another folder.`,
+    )
   }
   try {
     accessSync(file, constants.R_OK | constants.W_OK)

@@ -10,7 +10,7 @@ export function expiryKey(expiresAt: number, id: string): Buffer {
   return key
 }
 
-/** Just after all that expires at this moment: IDs are ASCII. */
+/** Just after all that expires at this moment. */
 export function afterExpiry(moment: number): Buffer {
   const key = Buffer.alloc(9, 0xff)
   writeOrdered(key, moment)
@@ -29,11 +29,9 @@ export function userKey(userId: string, id: string): Buffer {
   return key
 }
 
-/** Just after all of a user's. */
+/** Just after all of a user's: IDs are ASCII. */
 export function afterUser(userId: string): Buffer {
-  const key = userKey(userId, ' ')
-  key[hashBytes] = 0xff
-  return key
+  return userKey(userId, '\xff')
 }
 
 export function idOfUserKey(key: Buffer): string {

@@ -19,7 +19,18 @@ import type { SessionRecord } from '../../core/store.ts'
  */
 const layout = 1
 const noUser = 2 ** 32 - 1
-const at = { layout: 0, userBytes: 4, headBytes: 8, dataBytes: 12, stamp: 16, version: 24, createdAt: 32, lastSeenAt: 40, expiresAt: 48, texts: 56 }
+const at = {
+  layout: 0,
+  userBytes: 4,
+  headBytes: 8,
+  dataBytes: 12,
+  stamp: 16,
+  version: 24,
+  createdAt: 32,
+  lastSeenAt: 40,
+  expiresAt: 48,
+  texts: 56,
+}
 
 /** What a write must know of the record that it changes. */
 export interface Stored {

@@ -1,0 +1,167 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isGone, SojournError } from '../core/errors.ts'
+import type { OpenSession } from '../core/open-session.ts'
+import { isPromise } from '../core/routine.ts'
+import type { Maybe } from '../core/store.ts'
+import { answerError } from './answer-error.ts'
+
+/** How an adapter commits. */
+export interface CommitOptions {
+  /** Whether changes are committed when the answer's status is 500 or above. @default true */
+  readonly commitOnServerError?: boolean | undefined
+  /**
+   * Answers when the commit failed, in place of the handler's answer: status, `Content-*`, `ETag` and `Set-Cookie` are already
+   * those of an error without a body.
+   * @default the error's status with its code, as JSON where the client asked for that
+   */
+  readonly answerError?: ((error: SojournError, req: IncomingMessage, res: ServerResponse) => void) | undefined
+}
+
+/** Node's own response: of http, or of http2's compatibility API, which has the same methods. */
+export type NodeResponse = ServerResponse
+
+/** A response's methods as they were before they were hooked. */
+export type Original = Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'> & { _implicitHeader?: () => void }
+
+/** What a response needs of its session: nothing that depends on the type of its data. */
+export type Committable = Pick<OpenSession<never>, 'settle' | 'headers' | 'report' | 'watch'>
+
+/**
+ * Holds a response back until the session is committed, since what is told to the client must be true. Each way of beginning
+ * an answer (`writeHead`, `write`, `end`, `flushHeaders`) comes by here. On a store that answers at once nothing is held;
+ * else what the handler does meanwhile is kept in order and done afterwards, and the response looks as if its head were out.
+ */
+export class Gate {
+  state: 'idle' | 'pending' | 'open' | 'failed' = 'idle'
+  ended = false
+  readonly #waiting: (() => void)[] = []
+  readonly #sessions: Committable[] = []
+  readonly #req: IncomingMessage
+  readonly #res: NodeResponse
+  readonly #original: Original
+  readonly #options: CommitOptions
+  #drain = false
+
+  constructor(req: IncomingMessage, res: NodeResponse, original: Original, options: CommitOptions) {
+    this.#req = req
+    this.#res = res
+    this.#original = original
+    this.#options = options
+  }
+
+  add(session: Committable): void {
+    this.#sessions.push(session)
+  }
+
+  /** Commits, at the first sign of an answer. Afterwards the state is open, failed, or pending. */
+  begin(): void {
+    this.state = 'pending'
+    const isPublic = /\bpublic\b|\bs-maxage\b/i.test(String(this.#res.getHeader('cache-control') ?? ''))
+    let committed: Maybe<void>
+    try {
+      committed = this.#commit(0, isPublic)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (!isPromise(committed)) return this.#open()
+    committed.then(
+      () => this.#finish(() => this.#open()),
+      (error: unknown) => this.#finish(() => this.#fail(error)),
+    )
+  }
+
+  #commit(first: number, isPublic: boolean): Maybe<void> {
+    if (this.#options.commitOnServerError === false && this.#res.statusCode >= 500) return
+    for (let i = first; i < this.#sessions.length; i++) {
+      const session = this.#sessions[i]!
+      const passOver = (error: unknown): void => {
+        // A safe request has changed nothing that its client was promised: the loss is told, and the answer goes out.
+        if (!isGone(error) || !isSafe(this.#req.method)) throw error
+        session.report(error)
+      }
+      let settled: Maybe<void>
+      try {
+        settled = session.settle(isPublic)
+      } catch (error) {
+        passOver(error)
+        continue
+      }
+      if (isPromise(settled)) return settled.catch(passOver).then(() => this.#commit(i + 1, isPublic))
+    }
+  }
+
+  /** Later: the handler's calls run, and what they throw ends this response alone. */
+  #finish(work: () => void): void {
+    try {
+      work()
+      for (const call of this.#waiting.splice(0)) call()
+      if (this.#drain && !this.ended && !this.#res.writableNeedDrain) this.#res.emit('drain')
+    } catch (error) {
+      this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #open(): void {
+    this.state = 'open' // First: Node's appendHeader calls the response's own setHeader.
+    for (const session of this.#sessions) {
+      for (const [name, value] of session.headers()) this.#addHeader(name, value)
+    }
+    this.watch()
+  }
+
+  watch(): void {
+    for (const session of this.#sessions) session.watch()
+  }
+
+  #addHeader(name: string, value: string): void {
+    const { setHeader, appendHeader } = this.#original
+    if (name !== 'Cache-Control') appendHeader.call(this.#res, name, value)
+    else setHeader.call(this.#res, name, cacheControl(this.#res.getHeader('cache-control'), value))
+  }
+
+  #fail(failure: unknown): void {
+    const res = this.#res
+    const error =
+      failure instanceof SojournError
+        ? failure
+        : new SojournError('ERR_SOJOURN_STORE', `The session could not be committed: ${failure instanceof Error ? failure.message : String(failure)}`, { cause: failure })
+    this.state = 'open' // The answer below is ours.
+    this.ended = true
+    this.#waiting.length = 0
+    for (const session of this.#sessions) session.report(error)
+    for (const name of res.getHeaderNames()) if (/^(?:content-|transfer-encoding$|etag$|last-modified$|set-cookie$|cache-control$)/.test(name)) res.removeHeader(name)
+    res.statusCode = error.status
+    res.statusMessage = ''
+    res.setHeader('Cache-Control', 'no-store')
+    for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
+    try {
+      ;(this.#options.answerError ?? answerError)(error, this.#req, res)
+    } finally {
+      // The handler goes on with an answer that nobody will get.
+      this.state = 'failed'
+    }
+  }
+
+  later(call: () => void): void {
+    this.#waiting.push(call)
+  }
+
+  /** A write that has to wait: the handler is told to wait as well. */
+  hold(call: () => void): false {
+    this.#waiting.push(call)
+    this.#drain = true
+    return false
+  }
+}
+
+function isSafe(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
+}
+
+/** What stands in Cache-Control, made at least as strict as the session asks. */
+function cacheControl(set: number | string | string[] | undefined, asked: string): string {
+  const present = set === undefined ? '' : String(set)
+  if (asked === 'no-store' || present === '') return /\bno-store\b/i.test(present) ? present : asked
+  return /\b(?:private|no-store|no-cache|public|s-maxage)\b/i.test(present) ? present : `${present}, ${asked}`
+}
