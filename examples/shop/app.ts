@@ -1,7 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import { fileURLToPath } from 'node:url'
 import { session } from 'sojourn/express'
-import { answerErrors, notFound } from './errors.ts'
+import { answerError, answerErrors, notFound } from './errors.ts'
 import { LoginLimit } from './login-limit.ts'
 import { apiRoutes } from './routes/api.ts'
 import { pageRoutes } from './routes/pages.ts'
@@ -18,10 +18,10 @@ export function createShop(sessions: ShopSessions): Express {
   app.get('/health', (_req, res) => {
     res.type('text').send('ok')
   })
-  app.use(express.static(fileURLToPath(new URL('./public', import.meta.url)), { index: false, maxAge: '1h' }))
+  app.use(express.static(fileURLToPath(new URL('./public', import.meta.url)), { index: false }))
 
   app.use(sameOrigin)
-  app.use(session(sessions))
+  app.use(session(sessions, { answerError }))
   app.use(fresh)
 
   const limit = new LoginLimit()

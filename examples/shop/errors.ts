@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SojournError } from 'sojourn'
 import type { ShopSessions } from './sessions.ts'
 import { errorPage } from './views/error.ts'
@@ -24,37 +25,48 @@ export const notFound: RequestHandler = () => {
   throw new ShopError(404, 'not_found', 'There is nothing at this address.')
 }
 
-/** Answers every error: as JSON under /api, as a page elsewhere. What went wrong inside is logged and stays inside. */
+/** Answers what the routes throw. */
 export function answerErrors(sessions: ShopSessions): ErrorRequestHandler {
   return (cause: unknown, req, res, next) => {
-    const error = toShopError(cause)
-    if (error.status >= 500) console.error(cause)
     if (res.headersSent) return next(cause)
-    res.status(error.status)
-    if (error.retryAfter !== undefined) res.set('Retry-After', String(error.retryAfter))
-    if (isApi(req)) res.json({ error: { code: error.code, message: error.message } })
-    else res.send(errorPage(cause instanceof SojournError ? stranger : frameOf(sessions, req), error).text)
+    answerError(cause, req, res, frameOf(sessions, req, cause))
   }
 }
 
-function frameOf(sessions: ShopSessions, req: Request): Visitor {
+/** Answers an error: as JSON under /api, as a page elsewhere. What went wrong inside is logged and stays inside. */
+export function answerError(cause: unknown, req: IncomingMessage, res: ServerResponse, visitor = stranger): void {
+  const error = toShopError(cause)
+  if (error.status >= 500) console.error(cause)
+  res.statusCode = error.status
+  if (error.retryAfter !== undefined) res.setHeader('Retry-After', error.retryAfter)
+  res.setHeader('Cache-Control', 'no-store')
+  res.setHeader('Content-Type', isApi(req) ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8')
+  res.end(isApi(req) ? JSON.stringify({ error: { code: error.code, message: error.message } }) : errorPage(visitor, error).text)
+}
+
+function frameOf(sessions: ShopSessions, req: Request, cause: unknown): Visitor {
+  // Where the session is the trouble, the page must do without it.
+  if (cause instanceof SojournError) return stranger
   try {
     return visitorOf(sessions.of(req))
   } catch {
-    // The request failed before its session was opened, or with it; the page is about the first error, which is known.
+    // The request failed before its session was open, or the session can't be read; the page is about the first error.
     return stranger
   }
 }
 
-function isApi({ path }: Request): boolean {
-  return path === '/api' || path.startsWith('/api/')
+function isApi(req: IncomingMessage): boolean {
+  // Express takes the router's own part off `url`.
+  const path = 'originalUrl' in req ? String(req.originalUrl) : req.url
+  return /^\/api(?:[/?]|$)/.test(path ?? '')
 }
 
 /** Only words of our own go out: the message of a parser or of a store may quote what it was given. */
 function toShopError(cause: unknown): ShopError {
   if (cause instanceof ShopError) return cause
   const status = statusOf(cause)
-  if (cause instanceof SojournError) return new ShopError(status, cause.code, sessionMessages[status] ?? internal)
+  if (cause instanceof SojournError)
+    return new ShopError(status, cause.code, sessionMessages[status] ?? internal, status === 503 ? 1 : undefined)
   if (status === 413) return new ShopError(413, 'too_large', 'The request is too large.')
   if (status < 500) return new ShopError(status, 'bad_request', 'The request could not be read.')
   return new ShopError(500, 'internal', internal)

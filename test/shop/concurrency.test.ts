@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { startShop, temporaryStore, type ShopEnvironment, type ShopProcess } from './server.ts'
@@ -14,6 +17,10 @@ describe.each<[string, ShopEnvironment]>([
 
   beforeAll(async () => {
     shop = await startShop(environment)
+  })
+
+  it('runs in as many processes', () => {
+    expect(shop.workers()).toHaveLength(Number(environment.WORKERS ?? 0))
   })
 
   async function shopper(): Promise<Visitor> {
@@ -66,7 +73,7 @@ describe.each<[string, ShopEnvironment]>([
     const visitor = await shopper()
     await visitor.logIn()
     const late = visitor.copy()
-    const slow = late.post('/api/cart', { sku: 'tent', delayMs: 800 })
+    const slow = late.post('/api/cart', { sku: 'tent', delayMs: 1500 })
     await delay(250)
     expect((await visitor.post('/api/logout')).status).toBe(204)
     const answer = await slow
@@ -77,10 +84,29 @@ describe.each<[string, ShopEnvironment]>([
     expect(await visitor.session()).toMatchObject({ id: null, userId: null, cart: [] })
   })
 
-  it('answers 409 to a slow form that the end of its session overtook', async () => {
+  it('answers a page with 409 to a form whose upload a logout overtook', async () => {
+    const visitor = await shopper()
+    const form = request(`${shop.url}/preferences`, {
+      method: 'POST',
+      headers: { Cookie: `sid=${visitor.token}`, 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': 10 },
+    })
+    form.write('theme=')
+    await delay(250)
+    expect((await visitor.post('/api/logout')).status).toBe(204)
+    form.end('dark')
+    const [response] = (await once(form, 'response')) as [IncomingMessage]
+    expect([response.statusCode, response.headers['content-type'], response.headers['set-cookie']]).toEqual([
+      409,
+      'text/html; charset=utf-8',
+      undefined,
+    ])
+    expect(await text(response)).toContain('nothing was changed')
+  })
+
+  it('answers 409 to a slow request that the end of its session, from elsewhere, overtook', async () => {
     const [visitor, elsewhere] = [await shopper(), new Visitor(shop.url)]
     await Promise.all([visitor.logIn(), elsewhere.logIn()])
-    const slow = visitor.post('/api/cart', { sku: 'tent', delayMs: 800 })
+    const slow = visitor.post('/api/cart', { sku: 'tent', delayMs: 1500 })
     await delay(250)
     expect((await elsewhere.send('DELETE', '/api/account/sessions')).status).toBe(204)
     expect((await slow).status).toBe(409)
@@ -89,7 +115,7 @@ describe.each<[string, ShopEnvironment]>([
 
   it('logs nobody out when a slow request is overtaken by a login, and clobbers no cookie', async () => {
     const visitor = await shopper()
-    const slow = visitor.post('/api/cart', { sku: 'tent', delayMs: 800 })
+    const slow = visitor.post('/api/cart', { sku: 'tent', delayMs: 1500 })
     await delay(250)
     expect((await visitor.logIn()).status).toBe(200)
     const token = visitor.token

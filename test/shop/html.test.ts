@@ -9,6 +9,6 @@ it('escapes every value, in text and in attributes', () => {
 })
 
 it('takes other templates and lists of them as they are, and leaves nothing for what is absent', () => {
-  const rows = ['<1>', '2'].map((value) => html`<li>${value}</li>`)
-  expect(html`<ul>${rows}</ul>${null}${undefined}${false}${0}`.text).toBe('<ul><li>&lt;1&gt;</li><li>2</li></ul>0')
+  const parts = ['<1>', '2'].map((value) => html`<i>${value}</i>`)
+  expect(html`<b>${parts}</b>${[null, undefined, false, 0]}`.text).toBe('<b><i>&lt;1&gt;</i><i>2</i></b>0')
 })

@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,8 @@ export interface Exit {
 /** The demo shop as a process of its own, as `npm start` runs it. */
 export interface ShopProcess {
   readonly url: string
-  readonly pid: number
+  /** The processes that serve, where WORKERS asks for several. */
+  workers(): number[]
   /** Ends the process and waits until it is gone. */
   end(signal: NodeJS.Signals): Promise<Exit>
 }
@@ -65,7 +66,7 @@ export async function startShop(environment: ShopEnvironment): Promise<ShopProce
   })
   return {
     url,
-    pid: child.pid ?? 0,
+    workers: () => childrenOf(child.pid ?? 0),
     end(signal) {
       child.kill(signal)
       return exit
@@ -96,4 +97,20 @@ function launch(environment: ShopEnvironment) {
     })
   })
   return { child, exit, output }
+}
+
+/** The processes that this one started to run the same program. */
+function childrenOf(parent: number): number[] {
+  return commands(parent).flatMap(([pid, command]) => (command.includes('server.ts') ? [pid] : []))
+}
+
+function commands(parent: number): [pid: number, command: string][] {
+  if (process.platform !== 'linux') {
+    const rows = execFileSync('ps', ['-A', '-o', 'ppid=,pid=,args='], { encoding: 'utf8' }).split('\n')
+    const fields = rows.map((row) => row.trim().split(/\s+/))
+    return fields.filter(([ppid]) => Number(ppid) === parent).map(([, pid, ...args]) => [Number(pid), args.join(' ')])
+  }
+  // A small system may have no `ps`.
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean)
+  return children.map((pid) => [Number(pid), existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''])
 }

@@ -1,0 +1,77 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { startShop, temporaryStore, type ShopProcess } from './server.ts'
+import { errorCode, Visitor } from './visitor.ts'
+
+describe("a user's sessions", () => {
+  let shop: ShopProcess
+
+  beforeAll(async () => {
+    shop = await startShop({ SESSION_STORE: temporaryStore() })
+  })
+
+  async function loggedIn(username: string, password: string): Promise<Visitor> {
+    const visitor = new Visitor(shop.url)
+    expect((await visitor.logIn(username, password)).status).toBe(200)
+    return visitor
+  }
+
+  it('are for those who are logged in', async () => {
+    const stranger = new Visitor(shop.url)
+    for (const [method, path] of [
+      ['GET', '/api/account/sessions'],
+      ['DELETE', '/api/account/sessions'],
+      ['DELETE', '/api/account/sessions/0123456789abcdef'],
+    ] as const) {
+      const answer = await stranger.send(method, path)
+      expect([answer.status, errorCode(answer)]).toEqual([401, 'not_logged_in'])
+    }
+    const form = await stranger.submit('/account/sessions/end', { others: 'yes' })
+    expect([form.status, form.headers.get('location')]).toEqual([303, '/login?next=/account'])
+  })
+
+  it('can be seen and ended one by one, and nobody else can', async () => {
+    const [here, there, stranger] = [await loggedIn('ada', 'countess'), await loggedIn('ada', 'countess'), await loggedIn('alan', 'enigma')]
+    const list = await here.activeSessions()
+    expect(list.map(({ current }) => current)).toEqual([true, false])
+    expect(Object.keys(list[0] ?? {}).sort()).toEqual(['createdAt', 'current', 'device', 'id', 'lastSeenAt'])
+    const other = list[1]?.id ?? ''
+    expect(other).toBe((await there.session()).id)
+
+    for (const id of [other, (await here.session()).id ?? '']) {
+      const answer = await stranger.send('DELETE', `/api/account/sessions/${id}`)
+      expect([answer.status, errorCode(answer)]).toEqual([404, 'unknown_session'])
+    }
+    expect((await here.send('DELETE', '/api/account/sessions/no-such')).status).toBe(404)
+    expect((await here.send('DELETE', '/api/account/sessions/%E0%A4%A')).status).toBe(400)
+
+    expect((await here.send('DELETE', `/api/account/sessions/${other}`)).status).toBe(204)
+    expect((await here.send('DELETE', `/api/account/sessions/${other}`)).status).toBe(404)
+    expect(await there.session()).toMatchObject({ id: null, userId: null })
+    expect((await here.activeSessions()).map(({ id }) => id)).toEqual([(await here.session()).id])
+    expect((await stranger.activeSessions()).length).toBe(1)
+
+    const current = (await here.session()).id
+    const answer = await here.send('DELETE', `/api/account/sessions/${current}`)
+    expect([answer.status, here.token]).toEqual([204, undefined])
+  })
+
+  it('can all be ended but this one', async () => {
+    const [here, ...others] = await Promise.all([1, 2, 3, 4].map(() => loggedIn('ada', 'countess')))
+    expect((await here?.activeSessions())?.length).toBe(4)
+    expect((await here?.send('DELETE', '/api/account/sessions'))?.status).toBe(204)
+    expect((await here?.activeSessions())?.map(({ current }) => current)).toEqual([true])
+    for (const other of others) expect((await other.session()).userId).toBeNull()
+    expect((await here?.session())?.userId).toBe('ada')
+  })
+
+  it('are told apart on the account page', async () => {
+    const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+    const visitor = new Visitor(shop.url)
+    await visitor.send('POST', '/login', { form: { username: 'alan', password: 'enigma' }, headers: { 'User-Agent': firefox } })
+    const { text } = await visitor.get('/account')
+    expect(text).toContain('Firefox on Linux')
+    expect(text.match(/This device/g)).toHaveLength(1)
+    expect(text).toContain('just now')
+    expect(text).toContain('End all other sessions')
+  })
+})
