@@ -1,18 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { isGone, SojournError } from '../core/errors.ts'
 import type { OpenSession } from '../core/open-session.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
-import { answerError } from './answer-error.ts'
+import { answerError, discardAnswer } from './answer-error.ts'
 
 /** How an adapter commits. */
 export interface CommitOptions {
   /** Whether changes are committed when the answer's status is 500 or above. @default true */
   readonly commitOnServerError?: boolean | undefined
   /**
-   * Answers when the commit failed, in place of the handler's answer: status, `Content-*`, `ETag` and `Set-Cookie` are already
-   * those of an error without a body.
-   * @default the error's status with its code, as JSON where the client asked for that
+   * Answers when the commit failed, in place of the handler's answer: the status is set, and the headers that spoke of the
+   * handler's answer (`Content-*`, `ETag`, `Location`, `Set-Cookie` and their like) are gone. It must end the response before
+   * it returns; else the default answer goes out.
+   * @default the error's status with a line of text, or with its code as JSON where the client asked for that
    */
   readonly answerError?: ((error: SojournError, req: IncomingMessage, res: ServerResponse) => void) | undefined
 }
@@ -22,6 +24,12 @@ export type NodeResponse = ServerResponse
 
 /** A response's methods as they were before they were hooked. */
 export type Original = Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'> & { _implicitHeader?: () => void }
+
+/** A call of the handler's that waits for the commit. */
+interface Call {
+  readonly run: () => void
+  readonly args: readonly unknown[]
+}
 
 /** What a response needs of its session: nothing that depends on the type of its data. */
 export type Committable = Pick<OpenSession<never>, 'settle' | 'headers' | 'report' | 'watch'>
@@ -34,13 +42,15 @@ export type Committable = Pick<OpenSession<never>, 'settle' | 'headers' | 'repor
 export class Gate {
   state: 'idle' | 'pending' | 'open' | 'failed' = 'idle'
   ended = false
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Call[] = []
   readonly #sessions: Committable[] = []
   readonly #req: IncomingMessage
   readonly #res: NodeResponse
   readonly #original: Original
   readonly #options: CommitOptions
   #drain = false
+  /** The answer's status says that changes are not to be committed. */
+  #leftOut = false
 
   constructor(req: IncomingMessage, res: NodeResponse, original: Original, options: CommitOptions) {
     this.#req = req
@@ -72,7 +82,8 @@ export class Gate {
   }
 
   #commit(first: number, isPublic: boolean): Maybe<void> {
-    if (this.#options.commitOnServerError === false && this.#res.statusCode >= 500) return
+    this.#leftOut = this.#options.commitOnServerError === false && this.#res.statusCode >= 500
+    if (this.#leftOut) return
     for (let i = first; i < this.#sessions.length; i++) {
       const session = this.#sessions[i]!
       const passOver = (error: unknown): void => {
@@ -95,8 +106,8 @@ export class Gate {
   #finish(work: () => void): void {
     try {
       work()
-      for (const call of this.#waiting.splice(0)) call()
-      if (this.#drain && !this.ended && !this.#res.writableNeedDrain) this.#res.emit('drain')
+      for (const { run } of this.#waiting.splice(0)) run()
+      if (this.#drain && (this.state === 'failed' || (!this.ended && !this.#res.writableNeedDrain))) this.#res.emit('drain')
     } catch (error) {
       this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
     }
@@ -111,6 +122,7 @@ export class Gate {
   }
 
   watch(): void {
+    if (this.#leftOut) return
     for (const session of this.#sessions) session.watch()
   }
 
@@ -125,34 +137,75 @@ export class Gate {
     const error =
       failure instanceof SojournError
         ? failure
-        : new SojournError('ERR_SOJOURN_STORE', `The session could not be committed: ${failure instanceof Error ? failure.message : String(failure)}`, { cause: failure })
-    this.state = 'open' // The answer below is ours.
-    this.ended = true
-    this.#waiting.length = 0
+        : new SojournError('ERR_SOJOURN_STORE', `The session could not be committed: ${messageOf(failure)}`, { cause: failure })
     for (const session of this.#sessions) session.report(error)
-    for (const name of res.getHeaderNames()) if (/^(?:content-|transfer-encoding$|etag$|last-modified$|set-cookie$|cache-control$)/.test(name)) res.removeHeader(name)
-    res.statusCode = error.status
-    res.statusMessage = ''
-    res.setHeader('Cache-Control', 'no-store')
-    for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
-    try {
-      ;(this.#options.answerError ?? answerError)(error, this.#req, res)
-    } finally {
-      // The handler goes on with an answer that nobody will get.
-      this.state = 'failed'
-    }
+    this.state = 'open' // The answer below is ours.
+    this.#answer(error)
+    // The handler goes on with an answer that nobody will get.
+    this.state = 'failed'
+    this.ended = true
+    for (const { args } of this.#waiting.splice(0)) swallow(args)
+    // A response that has finished lets a piped source go, unread: its end would never come.
+    res.on('unpipe', (source: Readable) => source.resume())
   }
 
-  later(call: () => void): void {
-    this.#waiting.push(call)
+  /** What others put over the response (such as compression) would take this for the rest of the handler's answer: it goes past them. */
+  #answer(error: SojournError): void {
+    const res = this.#res
+    const { writeHead, write, end, flushHeaders } = this.#original
+    const restore = putOver(res, { writeHead, write, end, flushHeaders })
+    try {
+      this.#options.answerError?.(error, this.#req, prepared(res, error))
+    } catch (cause) {
+      const failed = new SojournError('ERR_SOJOURN_OPTION', `The option answerError failed, and the default answer went out: ${messageOf(cause)}`, { cause })
+      for (const session of this.#sessions) session.report(failed)
+    }
+    if (res.headersSent && !res.writableEnded) res.end()
+    else if (!res.headersSent) answerError(error, this.#req, prepared(res, error))
+    restore()
+  }
+
+  later(run: () => void, args: readonly unknown[] = []): void {
+    this.#waiting.push({ run, args })
   }
 
   /** A write that has to wait: the handler is told to wait as well. */
-  hold(call: () => void): false {
-    this.#waiting.push(call)
+  hold(run: () => void, args: readonly unknown[]): false {
+    this.later(run, args)
     this.#drain = true
     return false
   }
+}
+
+/** Nobody gets these bytes; whoever waits for them to be written goes on. */
+export function swallow(args: readonly unknown[]): void {
+  const callback = args.findLast((arg) => typeof arg === 'function')
+  if (callback !== undefined) process.nextTick(callback)
+}
+
+/** The response as it was before the handler began, but for the error's status and headers. */
+function prepared(res: NodeResponse, error: SojournError): NodeResponse {
+  discardAnswer(res)
+  res.statusCode = error.status
+  res.setHeader('Cache-Control', 'no-store')
+  for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
+  return res
+}
+
+/** Puts methods over whatever the response has of its own. @returns a function that takes them off again */
+function putOver(res: NodeResponse, methods: Readonly<Record<string, unknown>>): () => void {
+  const before = Object.keys(methods).map((name) => [name, Object.getOwnPropertyDescriptor(res, name)] as const)
+  for (const [name, value] of Object.entries(methods)) Object.defineProperty(res, name, { value, writable: true, configurable: true })
+  return () => {
+    for (const [name, own] of before) {
+      if (own === undefined) Reflect.deleteProperty(res, name)
+      else Object.defineProperty(res, name, own)
+    }
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 function isSafe(method: string | undefined): boolean {
@@ -163,5 +216,5 @@ function isSafe(method: string | undefined): boolean {
 function cacheControl(set: number | string | string[] | undefined, asked: string): string {
   const present = set === undefined ? '' : String(set)
   if (asked === 'no-store' || present === '') return /\bno-store\b/i.test(present) ? present : asked
-  return /\b(?:private|no-store|no-cache|public|s-maxage)\b/i.test(present) ? present : `${present}, ${asked}`
+  return /\b(?:private|no-store|public|s-maxage)\b/i.test(present) ? present : `${present}, ${asked}`
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type Committable, type CommitOptions, Gate, type NodeResponse, type Original } from './gate.ts'
+import { isUint8Array } from 'node:util/types'
+import { type Committable, type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
 import { isOdd, isStatus, setHeaders } from './write-head.ts'
 
 type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
@@ -9,9 +10,15 @@ const gates = new WeakMap<NodeResponse, Gate>()
 /** Has the session committed before this response begins. The response's prototype must have been hooked. */
 export function guard(req: IncomingMessage, res: NodeResponse, original: Original, session: Committable, options: CommitOptions): void {
   let gate = gates.get(res)
-  if (gate === undefined) gates.set(res, (gate = new Gate(req, res, original, options)))
+  if (gate === undefined) {
+    gates.set(res, (gate = new Gate(req, res, original, options)))
+    // Middleware that came before put its own methods over this very response; they may know of Node's own alone.
+    if (methods.some((name) => Object.hasOwn(res, name))) hook(res)
+  }
   gate.add(session)
 }
+
+const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 
 /**
  * Puts the gate before the methods of a response prototype, once. A hook on a prototype costs a request nothing; methods put
@@ -40,8 +47,9 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
     write(this: NodeResponse, ...args: Parameters<NodeResponse['write']>): boolean {
       const gate = gates.get(this)
       if (gate === undefined || gate.state === 'open') return write.apply(this, args)
+      if (gate.state !== 'failed') checkChunk(args[0])
       if (gate.state === 'idle') gate.begin()
-      if (pendingOf(gate)) return gate.hold(() => write.apply(this, args))
+      if (pendingOf(gate)) return gate.hold(() => write.apply(this, args), args)
       if (!failedOf(gate)) return write.apply(this, args)
       swallow(args)
       return true
@@ -54,9 +62,10 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
         gate.ended = true
         return end.apply(this, args)
       }
+      if (gate.state !== 'failed' && args[0] && typeof args[0] !== 'function') checkChunk(args[0])
       if (gate.state === 'idle') gate.begin()
       gate.ended = true
-      if (pendingOf(gate)) gate.later(() => end.apply(this, args))
+      if (pendingOf(gate)) gate.later(() => end.apply(this, args), args)
       else if (failedOf(gate)) swallow(args)
       else end.apply(this, args)
       return this
@@ -72,10 +81,12 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
       const state = gates.get(this)?.state
       if (state !== 'pending' && state !== 'failed') _implicitHeader?.call(this)
     },
-    setHeader: whileUnsent(setHeader),
-    appendHeader: whileUnsent(appendHeader),
-    removeHeader: whileUnsent(removeHeader),
+    setHeader: whileUnsent('set', setHeader),
+    appendHeader: whileUnsent('append', appendHeader),
+    removeHeader: whileUnsent('remove', removeHeader),
   }
+  // Node's old name for the same.
+  if ('writeHeader' in prototype) hooked['writeHeader'] = hooked['writeHead']
   if (_implicitHeader === undefined) delete hooked['_implicitHeader']
   for (const [name, value] of Object.entries(hooked)) Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
   Object.defineProperty(prototype, 'headersSent', {
@@ -109,25 +120,33 @@ function begin(gate: Gate, call: () => void): void {
   else if (!failedOf(gate)) call()
 }
 
-/** Nobody gets these bytes; whoever waits for them to be written goes on. */
-function swallow(args: readonly unknown[]): void {
-  const callback = args.findLast((arg) => typeof arg === 'function')
-  if (callback !== undefined) process.nextTick(callback)
-}
-
-function whileUnsent<Args extends unknown[], Result>(method: (this: NodeResponse, ...args: Args) => Result): (this: NodeResponse, ...args: Args) => Result {
+function whileUnsent<Args extends unknown[], Result>(
+  verb: string,
+  method: (this: NodeResponse, ...args: Args) => Result,
+): (this: NodeResponse, ...args: Args) => Result {
   return function (this: NodeResponse, ...args: Args) {
-    if (gates.get(this)?.state === 'pending') throw headersSentError()
+    if (gates.get(this)?.state === 'pending') throw headersSentError(this, verb)
     return method.apply(this, args)
   }
 }
 
-function headersSentError(): Error {
-  return Object.assign(new Error('Cannot set headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' })
+/** The error that Node throws once a head is out. */
+function headersSentError(res: NodeResponse, verb: string): Error {
+  if ('stream' in res) return Object.assign(new Error('Response has already been initiated.'), { code: 'ERR_HTTP2_HEADERS_SENT' })
+  return Object.assign(new Error(`Cannot ${verb} headers after they are sent to the client`), { code: 'ERR_HTTP_HEADERS_SENT' })
+}
+
+/** What Node would throw for, it must throw at the call: once it waits for the commit nobody can be told. */
+function checkChunk(chunk: unknown): void {
+  if (typeof chunk === 'string' || isUint8Array(chunk)) return
+  const received = chunk === null ? 'null' : `type ${typeof chunk}`
+  throw Object.assign(new TypeError(`The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${received}`), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  })
 }
 
 function refuseHead(res: NodeResponse, gate: Gate, ask: () => NodeResponse): NodeResponse {
-  if (gate.state === 'pending') throw headersSentError()
+  if (gate.state === 'pending') throw headersSentError(res, 'write')
   // Node throws here; were it ever to accept, the answer goes out as it is.
   gate.state = 'open'
   try {

@@ -6,7 +6,7 @@ import type { OpenSession } from '../core/open-session.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Session } from '../core/session.ts'
-import { answerError } from './answer-error.ts'
+import { answerError, discardAnswer } from './answer-error.ts'
 import type { CommitOptions, NodeResponse, Original } from './gate.ts'
 import { guard, hook } from './hook.ts'
 
@@ -30,6 +30,7 @@ export function withSession<
     const res = response as unknown as NodeResponse
     const answer = (error: unknown): void => {
       if (!(error instanceof SojournError) || res.headersSent) throw error
+      discardAnswer(res)
       answerError(error, req, res)
     }
     const serve = (session: OpenSession<Data>): unknown => {

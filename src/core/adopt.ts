@@ -1,6 +1,6 @@
 import type { Content } from './content.ts'
 import { type Merged, merge, type MergeRules } from './merge.ts'
-import { isObject, type Plain, same } from './values.ts'
+import { isObject, type Plain, same, setOwn } from './values.ts'
 
 /** Merges all that a record's data holds: the application's data by the application's rules, our own by ours. */
 export function mergeContent<Data>(base: Content<Data>, theirs: Content<Data>, mine: Content<Data>, rules: MergeRules): { content: Content<Data>; collisions: readonly string[] } {
@@ -23,14 +23,16 @@ export function adopt(target: object, source: object): void {
   adoptObject(target as Plain, source as Plain)
 }
 
+const absent = Symbol('absent')
+
 function adoptObject(target: Plain, source: Plain): void {
   for (const key of Object.keys(target)) if (!Object.hasOwn(source, key)) delete target[key]
   for (const key of Object.keys(source)) {
-    const [mine, theirs] = [target[key], source[key]]
+    const [mine, theirs] = [Object.hasOwn(target, key) ? target[key] : absent, source[key]]
     if (same(mine, theirs)) continue
     if (Array.isArray(mine) && Array.isArray(theirs)) adoptList(mine, theirs)
     else if (isObject(mine) && isObject(theirs)) adoptObject(mine, theirs)
-    else target[key] = theirs
+    else setOwn(target, key, theirs)
   }
 }
 

@@ -20,8 +20,8 @@ export const json: Codec = {
   },
   decode(text) {
     const value: unknown = JSON.parse(text)
-    // Written by another program: encode never lets such a key pass.
-    if (text.includes('__proto__')) checkValue(value, describeForJson)
+    // Written by another program: encode never lets such a key pass, nor writes an underscore as an escape.
+    if (text.includes('__proto__') || text.includes('\\u005f') || text.includes('\\u005F')) checkValue(value, describeForJson)
     return value
   },
 }
@@ -48,6 +48,7 @@ export function describeObject(value: object): string {
 }
 
 const depthAtMost = 500
+const richer = /^(?:undefined|NaN|-?Infinity|a (?:Date|Map|Set|bigint))$/
 
 /**
  * Walks a value before it is encoded.
@@ -61,8 +62,8 @@ export function checkValue(value: unknown, describe: (value: unknown) => string 
   const refuse = (what: string): never => {
     throw new SojournError(
       'ERR_SOJOURN_DATA_UNENCODABLE',
-      `Session data can't be stored: data${path.length > 0 && typeof path[0] === 'string' ? '.' : ''}${formatPath(path)} is ${what}. ` +
-        `Delete it or store a plain value${what === 'undefined' || /^a (Date|Map|Set|bigint)$/.test(what) ? ', or use `codec: rich()` of sojourn/codecs/rich' : ''}.`,
+      `Session data can't be stored: ${formatPath(['data', ...path])} is ${what}. ` +
+        `Delete it or store a plain value${richer.test(what) ? ', or use `codec: rich()` of sojourn/codecs/rich' : ''}.`,
     )
   }
   const visit = (item: unknown): void => {

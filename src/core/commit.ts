@@ -30,6 +30,8 @@ export interface Committed<Data extends object> {
   /** The content as this change left it, and its text; null when it changed no data, or nothing was written. */
   readonly content: Content<Data> | null
   readonly text: string | null
+  /** What of the request's own content went into it, where that is another than `content`; null when nothing of it did. */
+  readonly seen: Content<Data> | null
   /** A secret to hand to the client. */
   readonly secret: Secret | null
   /** What `update` returned. */
@@ -48,6 +50,7 @@ interface Member<Data extends object> {
 interface Draft<Data extends object> {
   content: Content<Data> | null
   text: string | null
+  seen: Content<Data> | null
   secret: Secret | null
   result: unknown
   collisions: readonly string[]
@@ -133,7 +136,7 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
       }
       if (tries === triesAtMost) throw contention(latest.id)
       // A renewal that lost to another write is let go: a later request will do it.
-      for (const member of members) if (!changesData(member.change)) member.settle({ record: latest, content: null, text: null, secret: null, result: null })
+      for (const member of members) if (!changesData(member.change)) member.settle({ record: latest, content: null, text: null, seen: null, secret: null, result: null })
       members = members.filter(({ change }) => changesData(change))
       if (members.length === 0) return latest
       // Processes that fight for one record take turns better when they don't come back in step.
@@ -172,8 +175,10 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
 }
 
 function composeData<Data extends object>(core: DataCore<Data>, { baseText, mine, update }: Change<Data>, text: string): Draft<Data> {
-  const draft: Draft<Data> = { content: null, text: null, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
+  const draft: Draft<Data> = { content: null, text: null, seen: null, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
   if (baseText === null && update === null) return draft
+  // The handler may go on changing its data while the write is on its way.
+  if (baseText !== null && (baseText !== text || update !== null)) draft.seen = core.format.copy(mine())
   if (baseText === null) draft.content = readContent(core, text)
   else if (baseText === text) draft.content = mine()
   else {
@@ -226,10 +231,10 @@ export function readContent<Data extends object>({ format }: DataCore<Data>, tex
 }
 
 function settle<Data extends object>({ events }: DataCore<Data>, { draft, settle: tell }: Member<Data>, record: SessionRecord): void {
-  const { content, text, secret, result, collisions, confirmed, unshown } = draft!
+  const { content, text, seen, secret, result, collisions, confirmed, unshown } = draft!
   const { id, userId } = record
   if (collisions.length > 0) events.emit('conflict', { id, userId, paths: collisions })
   if (confirmed) events.emit('renewed', { id, userId })
   if (unshown) events.emit('suspected', { id, userId, reason: 'unshown' })
-  tell({ record, content, text, secret, result })
+  tell({ record, content, text, seen, secret, result })
 }

@@ -8,7 +8,7 @@ export type Flash = Record<string, readonly [kind: string, message: string]>
 
 /** All that a record's data holds. */
 export interface Content<Data> {
-  readonly data: Data
+  data: Data
   readonly flash: Flash
   /** Stored data that this release could not read, as it was found, kept until somebody can. */
   readonly aside: string | null
@@ -90,8 +90,13 @@ export class ContentFormat<Data> {
   }
 
   /** A copy that shares nothing with the original. */
-  copy({ data, flash, aside }: Content<Data>): Content<Data> {
-    return { data: clone(data), flash: { ...flash }, aside }
+  copy(content: Content<Data>): Content<Data> {
+    try {
+      return { data: clone(content.data), flash: { ...content.flash }, aside: content.aside }
+    } catch (error) {
+      this.encode(content) // A cycle, or nested too deep: told by its path.
+      throw error
+    }
   }
 
   isUnreadable(error: unknown): boolean {

@@ -49,16 +49,20 @@ export function* readFresh({ store }: Core, id: string): Routine<SessionRecord |
  * @throws ERR_SOJOURN_UNKNOWN_OUTCOME when it can't be known; ERR_SOJOURN_STORE
  */
 export function* land(core: Core, record: SessionRecord, expected: number): Routine<boolean> {
+  let cause: unknown
   for (let sent = 1; ; sent++) {
     try {
-      return yield* wait(core.store.put(record, expected))
-    } catch (cause) {
-      const stored = yield* lookAfter(core, record.id, cause)
-      if (stored?.version === record.version) return true
-      if (stored !== null && stored.version > record.version) throw unknownOutcome(core.store, cause)
-      if (stored === null || stored.version !== expected) return false
-      if (sent === 2) throw cause instanceof SojournError ? cause : unknownOutcome(core.store, cause)
+      const landed = yield* wait(core.store.put(record, expected))
+      // The second sending may be refused because the first one landed after all.
+      if (landed || sent === 1) return landed
+    } catch (failure) {
+      cause = failure
     }
+    const stored = yield* lookAfter(core, record.id, cause)
+    if (stored?.version === record.version) return true
+    if (stored !== null && stored.version > record.version) throw unknownOutcome(core.store, cause)
+    if (stored === null || stored.version !== expected) return false
+    if (sent === 2) throw cause instanceof SojournError ? cause : unknownOutcome(core.store, cause)
   }
 }
 
@@ -74,7 +78,8 @@ export function* insert(core: Core, make: () => SessionRecord): Routine<SessionR
       if (yield* wait(core.store.put(record, 0))) return record
     } catch (cause) {
       const stored = yield* lookAfter(core, record.id, cause)
-      if (stored?.version === record.version) return record
+      // Whatever stands there came of this insert; where that is its end already, the end holds.
+      if (stored !== null) return record
       if (tries === 2) throw storeError(core.store, cause)
     }
     if (tries === 4) throw storeError(core.store, new Error('four new session IDs in a row were taken'))

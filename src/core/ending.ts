@@ -41,7 +41,9 @@ export function* end(
   cause: 'logout' | 'ended' | 'reuse',
   known: SessionRecord | null = null,
 ): Routine<{ ended: boolean; record: SessionRecord | null }> {
-  let record = known ?? (yield* readFresh(core, id))
+  let record = known
+  // What is known may be old: that a session has expired is decided on what the store has now. A tombstone stays one.
+  if (known === null || (standingOf(known, core.clock.now()) === 'gone' && !isTombstone(known.head))) record = yield* readFresh(core, id)
   for (let tries = 1; ; tries++) {
     if (record === null || standingOf(record, core.clock.now()) !== 'live') return { ended: false, record }
     const { userId } = record

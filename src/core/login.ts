@@ -48,7 +48,10 @@ export interface LoginSource<Data extends object> {
  * change meanwhile (then its newest data are merged again, into the new record, which nobody knows yet), or go.
  */
 export function* login<Data extends object>(core: DataCore<Data>, userId: string, options: LoginOptions<Data>, source: LoginSource<Data>): Routine<Issued & { content: Content<Data> }> {
-  let { content, over } = yield* gather(core, userId, options, source, source.record)
+  let opened = source.record
+  // What is known may be old: that the session has expired is decided on what the store has now.
+  if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = yield* readFresh(core, opened.id)
+  let { content, over } = yield* gather(core, userId, options, source, opened)
   const created = yield* create(core, core.format.encode(content), { userId, device: source.device, remembered: options.remember === true })
   let { record } = created
   try {
@@ -60,13 +63,17 @@ export function* login<Data extends object>(core: DataCore<Data>, userId: string
       if (landed) break
       if (tries === 50) throw contention(over.id)
       const stored: SessionRecord | null = yield* readFresh(core, over.id)
-      if (over.userId !== null && standingOf(stored, core.clock.now()) !== 'live') throw goneError(over.id, stored)
+      const standing = standingOf(stored, core.clock.now())
+      // The button pressed twice: the other login of this user has the data.
+      const followed = standing === 'tombstone' && (yield* followLogin(core, userId, stored!)) !== null
+      if (over.userId !== null && standing !== 'live' && !followed) throw goneError(over.id, stored)
       ;({ content, over } = yield* gather(core, userId, options, source, stored))
       record = yield* rewrite(core, record, core.format.encode(content))
     }
   } catch (error) {
-    // The token never goes out; a record that can't be removed now expires by itself.
-    yield* abandon(core, record)
+    // The token never goes out; a record that can't be removed now expires by itself. So does one whose login may have landed
+    // all the same: when the login is sent again, its data are found there.
+    if (!(error instanceof SojournError && error.code === 'ERR_SOJOURN_UNKNOWN_OUTCOME')) yield* abandon(core, record)
     throw error
   }
   core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
@@ -91,7 +98,10 @@ function* gather<Data extends object>(
   const standing = standingOf(stored, core.clock.now())
   const over = standing === 'live' ? stored : null
   const from = standing === 'tombstone' ? yield* followLogin(core, userId, stored!) : over
-  if (from === null || (from.userId !== null && from.userId !== userId)) return { content: core.format.initial(), over }
+  const isForeign = (record: SessionRecord): boolean => record.userId !== null && record.userId !== userId
+  if (from === null || isForeign(from)) return { content: core.format.initial(), over }
+  // What this request made of another user's session stays behind, also where that moved to one of this user's meanwhile.
+  if (isForeign(opened)) return { content: chosen(readContent(core, from.data)), over }
   if (baseText === from.data) return { content: chosen(mine), over }
   const base = baseText === null ? core.format.initial() : readContent(core, baseText)
   const { content, collisions } = mergeContent(base, readContent(core, from.data), mine, core.rules)

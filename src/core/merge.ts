@@ -1,4 +1,4 @@
-import { formatPath, isObject, type Plain, same } from './values.ts'
+import { formatPath, isObject, type Plain, same, setOwn } from './values.ts'
 
 /** Two requests changed the same thing at once. */
 export interface Collision {
@@ -65,9 +65,9 @@ class Merge {
 
   #objects(path: Path, base: Plain, theirs: Plain, mine: Plain): Plain {
     const merged: Plain = {}
-    for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
+    for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
       const value = this.at([...path, key], own(base, key), own(theirs, key), own(mine, key))
-      if (value !== absent) merged[key] = value
+      if (value !== absent) setOwn(merged, key, value)
     }
     return merged
   }
@@ -84,8 +84,9 @@ class Merge {
 
   #keyed(path: Path, base: Keyed, theirs: Keyed, mine: Keyed): unknown[] {
     const merged: unknown[] = []
-    for (const key of new Set([...theirs.keys(), ...mine.keys()])) {
-      const value = this.at([...path, key], get(base, key), get(theirs, key), get(mine, key))
+    for (const key of new Set([...theirs.keys(), ...mine.keys(), ...base.keys()])) {
+      const step = typeof key === 'bigint' ? String(key) : key
+      const value = this.at([...path, step], get(base, key), get(theirs, key), get(mine, key))
       if (value !== absent) merged.push(value)
     }
     return merged
@@ -109,20 +110,25 @@ function startsWith(list: readonly unknown[], beginning: readonly unknown[]): bo
   return list.length >= beginning.length && beginning.every((item, i) => same(item, list[i]))
 }
 
-type Keyed = Map<string, unknown>
+type Key = string | number | bigint
+type Keyed = Map<Key, unknown>
 
-/** A list's elements by their key, or null where one has none or two have the same: then the list is one value. */
+/** A list's elements by their key, or null where one has none (text or a number) or two have the same: then the list is one value. */
 function byKey(list: readonly unknown[], key: string): Keyed | null {
   const map: Keyed = new Map()
   for (const item of list) {
     if (!isObject(item) || !Object.hasOwn(item, key)) return null
-    const name = JSON.stringify(item[key]) ?? ''
-    if (map.has(name)) return null
+    const name = item[key]
+    if (!isKey(name) || map.has(name)) return null
     map.set(name, item)
   }
   return map
 }
 
-function get(map: Keyed, key: string): unknown {
+function isKey(value: unknown): value is Key {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+}
+
+function get(map: Keyed, key: Key): unknown {
   return map.has(key) ? map.get(key) : absent
 }

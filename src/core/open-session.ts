@@ -52,6 +52,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #owed: Owed = null
   #read = false
   #settled = false
+  /** This request's write that is on its way. */
+  #going: Promise<void> | null = null
 
   constructor(manager: Manager<Data>, view: RequestView, state: SessionState = 'new', record: SessionRecord | null = null, shown: Shown | null = null) {
     this.#manager = manager
@@ -60,7 +62,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core, state === 'live' ? record!.data : null, (error) => this.report(error))
   }
 
   static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
@@ -134,15 +136,25 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (typeof userId !== 'string' || userId === '') {
       throw new SojournError('ERR_SOJOURN_OPTION', `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`)
     }
+    await this.#inTurn(() => this.#login(userId, options))
+  }
+
+  async #login(userId: string, options: LoginOptions<Data>): Promise<void> {
+    const { core } = this.#manager
     if (this.#state === 'ended') this.#leave()
-    const source = { record: this.#state === 'new' ? null : this.#record, baseText: this.#copy.baseText, mine: this.#content(), device: this.#device() }
+    const mine = core.format.copy(this.#content())
+    const source = { record: this.#state === 'new' ? null : this.#record, baseText: this.#copy.baseText, mine, device: this.#device() }
     if (this.#suspect !== null) await this.#endSuspect(this.#suspect)
-    const issued = await this.#guard(run(login(this.#manager.core, userId, options, source)))
-    this.#enter(issued, issued.content)
+    const issued = await this.#guard(run(login(core, userId, options, source)))
+    this.#enter(issued, issued.content, mine)
   }
 
   async logout(): Promise<void> {
-    if (this.#record === null) return
+    await this.#inTurn(() => this.#logout())
+  }
+
+  async #logout(): Promise<void> {
+    if (this.#record === null) return this.#leave()
     const late = this.#state === 'moved'
     const ended = await run(logout(this.#manager.core, this.#record))
     if (late) return
@@ -165,6 +177,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async update<Result>(change: (data: Data) => Result): Promise<Result> {
     this.#read = true
+    return await this.#inTurn(() => this.#update(change))
+  }
+
+  async #update<Result>(change: (data: Data) => Result): Promise<Result> {
     if (this.#state !== 'live') {
       if (this.#state !== 'new') throw this.#gone()
       // Nothing is stored yet: there is nothing to race with, and the session is created with the result.
@@ -172,7 +188,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       const result = change(draft.data)
       if (isPromise(result as Maybe<unknown>)) throw asyncUpdate(result as Promise<unknown>)
       adopt(this.#content().data, draft.data)
-      await this.save()
+      await this.#save()
       return result
     }
     const committed = await this.#commitData(change)
@@ -180,6 +196,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async save(): Promise<void> {
+    await this.#inTurn(() => this.#save())
+  }
+
+  async #save(): Promise<void> {
     if (!this.#copy.isChanged) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
@@ -233,6 +253,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
    */
   settle(isPublic: boolean): Maybe<void> {
     this.#settled = true
+    return this.#inTurn(() => this.#settle(isPublic))
+  }
+
+  /** One write of this request after the other: each starts from what the one before it left. */
+  #inTurn<T>(write: () => Maybe<T>): Maybe<T> {
+    const done = this.#going === null ? write() : this.#going.then(write)
+    if (!isPromise(done)) return done
+    const over = (): void => {
+      if (this.#going === going) this.#going = null
+    }
+    const going: Promise<void> = done.then(over, over)
+    this.#going = going
+    return done
+  }
+
+  #settle(isPublic: boolean): Maybe<void> {
     const changed = this.#copy.isChanged
     if (this.#state === 'live') return this.#settleLive(changed, isPublic)
     // Where it turned out to have ended, the handler was told: its answer stands.
@@ -243,11 +279,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
     const renewing = !isPublic && this.#isRenewalDue()
-    if (changed || renewing) {
-      const done = this.#manager.commits.commit(this.#change(changed, renewing, null))
-      if (isPromise(done)) return done.then((committed) => this.#take(committed), (error: unknown) => this.#failed(error, changed))
-      return this.#take(done)
+    if (!changed && !renewing) return this.#noteUse()
+    // A commit may have had nothing to write after all, and so noted no use.
+    const taken = (committed: Committed<Data>): Maybe<void> => {
+      this.#take(committed)
+      return this.#noteUse()
     }
+    let done: Maybe<Committed<Data>>
+    try {
+      done = this.#manager.commits.commit(this.#change(changed, renewing, null))
+    } catch (error) {
+      return this.#failed(error, changed)
+    }
+    return isPromise(done) ? done.then(taken, (error: unknown) => this.#failed(error, changed)) : taken(done)
+  }
+
+  #noteUse(): Maybe<void> {
     return this.#manager.toucher.note(this.#record!, this.#touchAsked)
   }
 
@@ -274,9 +321,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return committed
   }
 
-  #take({ record, content, text, secret }: Committed<Data>): void {
+  #take({ record, content, text, seen, secret }: Committed<Data>): void {
     this.#record = record
-    if (content !== null && text !== null) this.#copy.rebase(content, text)
+    if (content !== null && text !== null) this.#copy.rebase(content, text, seen)
     if (secret !== null) this.#owe(record, secret)
   }
 
@@ -294,16 +341,16 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { core } = this.#manager
     const issued: Issued = yield* create(core, core.format.encode(this.#content()), { userId: null, device: this.#device(), remembered: false })
     core.events.emit('created', { id: issued.record.id, userId: null })
-    this.#enter(issued, this.#content())
+    this.#enter(issued, this.#content(), null)
   }
 
   /** From here on this request has the new session. */
-  #enter({ record, secret }: Issued, content: Content<Data>): void {
+  #enter({ record, secret }: Issued, content: Content<Data>, seen: Content<Data> | null): void {
     this.#state = 'live'
     this.#record = record
     this.#shown = null
     this.#suspect = null
-    this.#copy.rebase(content, record.data)
+    this.#copy.rebase(content, record.data, seen)
     this.#owe(record, secret)
   }
 

@@ -1,6 +1,5 @@
 import { type Core, storeError } from './core.ts'
 import { decodeTombstone } from './head.ts'
-import { wait, run } from './routine.ts'
 import type { Swept } from './store.ts'
 
 const batchSize = 200
@@ -41,15 +40,24 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<number> {
-    const { store, clock, events } = this.#core
+    const { events } = this.#core
     let count = 0
     for (let more = true; more && !this.#closed; ) {
-      const swept: Swept = await run(wait(store.sweep(clock.now(), batchSize)))
+      const swept = await this.#batch()
       for (const { id, userId, head } of swept.removed) if (decodeTombstone(head) === null) events.emit('expired', { id, userId })
       count += swept.removed.length
       ;({ more } = swept)
       if (more) await new Promise((resolve) => setImmediate(resolve))
     }
     return count
+  }
+
+  async #batch(): Promise<Swept> {
+    const { store, clock } = this.#core
+    try {
+      return await store.sweep(clock.now(), batchSize)
+    } catch (cause) {
+      throw storeError(store, cause)
+    }
   }
 }

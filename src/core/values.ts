@@ -10,6 +10,12 @@ export function isObject(value: unknown): value is Plain {
   return prototype === Object.prototype || prototype === null
 }
 
+/** Sets a property as data. Assigned plainly, `__proto__` would change the object, or all objects, instead of describing it. */
+export function setOwn(object: Plain, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  else object[key] = value
+}
+
 /** A copy that shares nothing with the original. */
 export function clone<T>(value: T): T
 export function clone(value: unknown): unknown {
@@ -20,7 +26,7 @@ export function clone(value: unknown): unknown {
   if (value instanceof Set) return new Set([...value].map(clone))
   if (!isObject(value)) return value
   const copy: Plain = {}
-  for (const key of Object.keys(value)) copy[key] = clone(value[key])
+  for (const key of Object.keys(value)) setOwn(copy, key, clone(value[key]))
   return copy
 }
 

@@ -1,17 +1,21 @@
-import { adopt, sameContent } from './adopt.ts'
+import { adopt, mergeContent, sameContent } from './adopt.ts'
 import type { Content, ContentFormat } from './content.ts'
+import type { DataCore } from './core.ts'
+import type { MergeRules } from './merge.ts'
 
 /** The content that one request works on: decoded when it is first looked at, compared at the commit with what it was. */
 export class WorkingCopy<Data extends object> {
   readonly #format: ContentFormat<Data>
+  readonly #rules: MergeRules
   readonly #onUnreadable: (error: unknown) => void
   /** The stored text that it started from; null for the initial content. */
   #text: string | null
   #base: Content<Data> | null = null
   #mine: Content<Data> | null = null
 
-  constructor(format: ContentFormat<Data>, text: string | null, onUnreadable: (error: unknown) => void) {
+  constructor({ format, rules }: DataCore<Data>, text: string | null, onUnreadable: (error: unknown) => void) {
     this.#format = format
+    this.#rules = rules
     this.#text = text
     this.#onUnreadable = onUnreadable
   }
@@ -39,12 +43,20 @@ export class WorkingCopy<Data extends object> {
   }
 
   replaceData(data: Data): void {
-    this.#mine = { ...this.content(), data }
+    this.content().data = data
   }
 
-  /** This content was stored as this text: changes count from there. */
-  rebase(content: Content<Data>, text: string): void {
-    this.#become(content)
+  /**
+   * This content was stored as this text: changes count from there. What the handler changed while that was on its way stays,
+   * as a change to be stored.
+   *
+   * @param seen what went into it of what the handler had made; null when nothing did
+   */
+  rebase(content: Content<Data>, text: string, seen: Content<Data> | null): void {
+    if (this.#mine !== null && this.#mine !== content) {
+      const from = seen ?? (this.#base ??= this.#read())
+      this.#become(sameContent(from, this.#mine) ? content : mergeContent(from, content, this.#mine, this.#rules).content)
+    }
     this.#text = text
     this.#base = null
   }
@@ -59,7 +71,7 @@ export class WorkingCopy<Data extends object> {
 
   /** Other content in the same `data` object, which the handler may hold. */
   #become(content: Content<Data>): void {
-    if (this.#mine === null || this.#mine === content) return
+    if (this.#mine === null) return
     adopt(this.#mine.data, content.data)
     this.#mine = { ...content, data: this.#mine.data }
   }

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import { SojournError } from '../../core/errors.ts'
 
 const { ENOSPC, EFBIG, EDQUOT } = constants.errno
@@ -24,15 +25,16 @@ export function failure(name: string, verb: string, cause: unknown): SojournErro
 
 /**
  * Why a commit failed. lmdb rejects each write of it with the same empty words, and tells the reason by a promise of its own,
- * which would be an unhandled rejection if nobody looked.
+ * which would be an unhandled rejection if nobody looked, and which it may forget to settle.
  */
-export async function reasonOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
+export async function reasonOf(thrown: unknown): Promise<unknown> {
+  if (!(thrown instanceof Error) || !('commitError' in thrown)) return thrown
+  const waited = new AbortController()
+  const reason = Promise.resolve(thrown.commitError).catch((cause: unknown) => cause)
   try {
-    await error.commitError
-    return error
-  } catch (reason) {
-    return reason
+    return (await Promise.race([reason, setTimeout(1000, undefined, { signal: waited.signal })])) ?? thrown
+  } finally {
+    waited.abort()
   }
 }
 

@@ -14,8 +14,9 @@ import type { SessionRecord } from '../../core/store.ts'
  *   48  f64   expires
  *   56  the user's ID (UTF-8), the head (ASCII), the data (UTF-8)
  *
- * The stamp is the version that lmdb's conditional writes compare. It is in the bytes too, because `getLastVersion` answers
- * for another module's reads once an application loads lmdb both by `import` and by `require`.
+ * The stamp is the version that lmdb's conditional writes compare. It is in the bytes too, for lmdb tells it either by
+ * `getEntry`, which copies the value, or by `getLastVersion`, which answers for another module's reads once an application
+ * loads lmdb both by `import` and by `require`.
  */
 const layout = 1
 const noUser = 2 ** 32 - 1
@@ -80,7 +81,10 @@ export function decode(id: string, bytes: Buffer): SessionRecord {
   }
 }
 
-export function storedOf(bytes: Buffer): Stored {
+export function storedOf(bytes: Buffer): Stored
+export function storedOf(bytes: Buffer | undefined): Stored | null
+export function storedOf(bytes: Buffer | undefined): Stored | null {
+  if (bytes === undefined) return null
   return {
     stamp: stampOf(bytes),
     version: bytes.readDoubleLE(at.version),

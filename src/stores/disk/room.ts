@@ -3,16 +3,17 @@ import type { Database } from 'lmdb'
 import { SojournError } from '../../core/errors.ts'
 import type { Environment } from './environment.ts'
 
-interface Pages {
-  readonly pageSize: number
+interface Tree {
+  readonly entryCount: number
   readonly treeBranchPageCount: number
   readonly treeLeafPageCount: number
   readonly overflowPages: number
 }
 
-interface Stats extends Pages {
-  readonly root: Pages
-  readonly free: Pages
+interface Stats extends Tree {
+  readonly root: Tree
+  readonly free: Tree
+  readonly pageSize: number
   readonly lastPageNumber: number
 }
 
@@ -33,6 +34,10 @@ export class Room {
   // Bytes that may come before the disk is looked at again: an eighth of what was left, so that eight processes fit.
   #granted = 0
 
+  // The most sessions that there were when it was full. Removals leave gaps in pages that stay in use: with fewer sessions
+  // than then there is room, though as many pages are counted.
+  #entriesWhenFull = 0
+
   constructor(name: string, folder: string, environment: Environment, maxBytes: number) {
     this.#name = name
     this.#folder = folder
@@ -48,31 +53,34 @@ export class Room {
   }
 
   #look(bytes: number): void {
-    this.#granted = 0
-    const { used, file } = this.#measure()
-    if (used + bytes > this.#maxBytes) {
-      throw this.#full(`its sessions take ${megabytes(used)} of the ${megabytes(this.#maxBytes)} that maxBytes allows`, 'raise maxBytes')
-    }
+    this.#granted = bytes
+    const { used, file, entries } = this.#measure()
     const { bavail, bsize } = statfsSync(this.#folder)
-    const disk = bavail * bsize + file - used - reserve
-    if (bytes > disk) throw this.#full(`its disk has ${megabytes(bavail * bsize)} left`, 'free some space')
-    this.#granted = bytes + Math.min((Math.min(this.#maxBytes - used, disk) - bytes) / 8, mostGranted)
-  }
-
-  #measure(): { readonly used: number; readonly file: number } {
-    const { root, sessions, expiry, users } = this.#environment
-    const { root: names, free, pageSize, lastPageNumber, ...own } = statsOf(sessions)
-    const trees: readonly Omit<Pages, 'pageSize'>[] = [own, names, free, statsOf(expiry), statsOf(users)]
-    const pages = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 0)
-    root.resetReadTxn()
-    return { used: pages * pageSize, file: (lastPageNumber + 1) * pageSize }
-  }
-
-  #full(why: string, mend: string): SojournError {
-    return new SojournError(
+    const free = bavail * bsize
+    const allowed = this.#maxBytes - used - bytes
+    const left = free + file - used - reserve - bytes
+    if (allowed >= 0 && left >= 0) {
+      this.#granted += Math.min(allowed / 8, left / 8, mostGranted)
+      return
+    }
+    const gaps = entries < this.#entriesWhenFull
+    if (!gaps) this.#entriesWhenFull = entries
+    if (gaps && allowed > -this.#maxBytes / 10 && left > -reserve / 2) return
+    this.#granted = 0
+    throw new SojournError(
       'ERR_SOJOURN_STORE_FULL',
-      `The store ${this.#name} is full: ${why}. Let the sweeper remove what has expired, end sessions, or ${mend}.`,
+      allowed < left
+        ? `The store ${this.#name} is full: its sessions take ${megabytes(used)} of the ${megabytes(this.#maxBytes)} that maxBytes allows. Let the sweeper remove what has expired, end sessions, or raise maxBytes.`
+        : `The store ${this.#name} is full: its disk has ${megabytes(free)} left. Let the sweeper remove what has expired, end sessions, or free some space.`,
     )
+  }
+
+  #measure(): { readonly used: number; readonly file: number; readonly entries: number } {
+    const { sessions, expiry, users } = this.#environment
+    const stats = statsOf(sessions)
+    const trees = [stats, stats.root, stats.free, statsOf(expiry), statsOf(users)]
+    const pages = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 0)
+    return { used: pages * stats.pageSize, file: (stats.lastPageNumber + 1) * stats.pageSize, entries: stats.entryCount }
   }
 }
 
