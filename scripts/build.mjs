@@ -1,7 +1,6 @@
 // npm run build: compiles src to a new dist. With --if-needed, only when dist is absent or older than src.
-import { build, buildIfNeeded, exitWith } from './setup.mjs'
+import { build, buildIfNeeded, orFail } from './setup.mjs'
 
-await exitWith(async () => {
+await orFail(async () => {
   await (process.argv.includes('--if-needed') ? buildIfNeeded() : build())
-  return 0
 })

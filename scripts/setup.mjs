@@ -188,13 +188,13 @@ export async function installChromium() {
 }
 
 /**
- * Ends this process with the code that the work gives; a step of the set-up that failed is told, not traced.
+ * Does the work; a step of the set-up that failed is told, not traced, and makes this process end with 1.
  *
- * @param {() => Promise<number>} work
+ * @param {() => Promise<void>} work
  */
-export async function exitWith(work) {
+export async function orFail(work) {
   try {
-    process.exitCode = await work()
+    await work()
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error
     say(error.message)

@@ -1,10 +1,14 @@
-// npm start: sets up whatever is missing, then runs the demo shop.
-import { buildIfNeeded, checkNode, exitWith, installDependencies, run } from './setup.mjs'
+// npm start: sets up whatever is missing, then becomes the demo shop: the same process, so that signals, exit codes and a kill are the
+// shop's own. For the same reason package.json says `exec`, without which npm ends only its shell; what follows it there is for cmd.exe.
+import { buildIfNeeded, checkNode, installDependencies, orFail } from './setup.mjs'
 
-await exitWith(async () => {
+await orFail(async () => {
   checkNode()
   await installDependencies()
   await buildIfNeeded()
-  const { code } = await run(process.execPath, ['--import', 'tsx', 'examples/shop/server.ts', ...process.argv.slice(2)])
-  return code
 })
+if (process.exitCode === undefined) {
+  const { register } = await import('tsx/esm/api')
+  register()
+  await import('../examples/shop/server.ts')
+}

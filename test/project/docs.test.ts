@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildIfNeeded, root } from '../../scripts/setup.mjs'
+import { SojournError, type SojournErrorCode } from '../../src/core/errors.ts'
 import { compileExamples } from './examples.ts'
 import { brokenLinks, parsePage, readPages } from './markdown.ts'
 
@@ -12,7 +13,7 @@ beforeAll(buildIfNeeded)
 
 describe('what the documentation shows compiles', () => {
   test('every TypeScript block of every page', async () => {
-    expect(await compileExamples(root, pages, 'docs')).toEqual([])
+    expect(await compileExamples(root, pages)).toEqual([])
   })
 
   test('a planted mistake is told by the line of its page', async () => {
@@ -38,10 +39,10 @@ describe('what the documentation shows compiles', () => {
         '```',
       ].join('\n'),
     )
-    expect(await compileExamples(root, [page], 'planted-docs')).toEqual([
+    expect(await compileExamples(root, [page])).toEqual([
       expect.stringMatching(/^docs\/planted\.md:12 error TS\d+: Property 'shut' does not exist/),
       expect.stringMatching(/^docs\/planted\.md:15 error TS\d+: .*has no exported member.* 'sesion'/),
-      expect.stringMatching(/^docs\/planted\.md:16 error TS\d+: Cannot find module 'sojourn\/missing'/),
+      expect.stringMatching(/^docs\/planted\.md:16 error TS\d+: Cannot find module .*'sojourn\/missing'/),
     ])
   })
 })
@@ -61,26 +62,30 @@ describe('links within the repository', () => {
         '[e](./in-a-block.md)',
         '```',
         '[f](./missing.md) ![g](pictures/missing.png)',
-        '[h](#no-such-heading)',
+        '[h](#no-such-heading) [j](../README.md#no-such-heading)',
         '[i]: ../../elsewhere.md',
       ].join('\n'),
     )
-    expect(brokenLinks(root, [page])).toEqual([
+    expect(brokenLinks(root, [page, parsePage('README.md', '# Sojourn')])).toEqual([
       'docs/planted.md:6 links to ./missing.md, which is not there',
       'docs/planted.md:6 links to pictures/missing.png, which is not there',
       'docs/planted.md:7 links to #no-such-heading, and no heading there has that name',
+      'docs/planted.md:7 links to ../README.md#no-such-heading, and no heading there has that name',
       'docs/planted.md:8 links to ../../elsewhere.md, which is outside the repository',
     ])
   })
 })
 
 describe('docs/errors.md', () => {
-  test('tells of every code there is, and of no other', () => {
-    const union = /export type SojournErrorCode =([^;]*?)\n\n/.exec(read('src/core/errors.ts'))?.[1] ?? ''
-    const codes = [...union.matchAll(/'(ERR_SOJOURN_\w+)'/g)].flatMap(([, code]) => code ?? [])
+  const union = /export type SojournErrorCode =([^;]*?)\n\n/.exec(read('src/core/errors.ts'))?.[1] ?? ''
+  const codes = [...union.matchAll(/'(ERR_SOJOURN_\w+)'/g)].map(([, code]) => code as SojournErrorCode)
+
+  test('tells of every code there is and of no other, with its status', () => {
     expect(codes.length).toBeGreaterThan(10)
-    const rows = [...read('docs/errors.md').matchAll(/^\| `(ERR_SOJOURN_\w+)` \|/gm)].flatMap(([, code]) => code ?? [])
-    expect(rows.toSorted()).toEqual(codes.toSorted())
+    const rows = [...read('docs/errors.md').matchAll(/^\| `(ERR_SOJOURN_\w+)` \|.*\| (\d+) \|.*\|$/gm)].map(
+      ([, code, status]) => `${code} ${status}`,
+    )
+    expect(new Set(rows)).toEqual(new Set(codes.map((code) => `${code} ${new SojournError(code, '').status}`)))
   })
 })
 

@@ -35,11 +35,11 @@ export function examplesOf(page: Page): Example[] {
 }
 
 /** Compiles the pages' examples as an application would that has sojourn installed. What tsc says is told by the pages' own lines. */
-export async function compileExamples(root: string, pages: readonly Page[], name: string): Promise<string[]> {
+export async function compileExamples(root: string, pages: readonly Page[]): Promise<string[]> {
   const examples = pages.flatMap(examplesOf)
   if (examples.length === 0) return []
   // Beneath node_modules, so that `sojourn` and its peers resolve as they do for an application, by the package's exports.
-  const folder = join(root, 'node_modules', '.cache', name)
+  const folder = join(root, 'node_modules', '.cache', `documented-examples.${process.pid}`)
   const write = (file: string, text: string) => {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     writeFileSync(join(folder, file), text)
@@ -49,15 +49,19 @@ export async function compileExamples(root: string, pages: readonly Page[], name
   write('tsconfig.json', JSON.stringify({ compilerOptions, files: examples.map(({ file }) => file) }))
   for (const { file, code } of examples) write(file, [...code, 'export {}', ''].join('\n'))
   try {
-    const { output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false', '-p', folder], { quiet: true })
-    return output
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => onPage(line, examples))
+    const { code, output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false', '-p', folder], {
+      quiet: true,
+    })
+    if (code !== 0 && output.trim() === '') return [`tsc ended with code ${code} and said nothing`]
+    // One complaint may go on in lines that are indented.
+    const told = output.split(/\n(?=\S)/).filter(Boolean)
+    return told.map((complaint) => onPage(complaint.trimEnd(), examples)).toSorted(byPlace.compare)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+const byPlace = new Intl.Collator('en', { numeric: true })
 
 const compilerOptions = {
   target: 'es2023',
@@ -71,7 +75,7 @@ const compilerOptions = {
 }
 
 function onPage(told: string, examples: readonly Example[]): string {
-  const [, place = '', line, rest = ''] = /^(.*?)\((\d+),\d+\): (.*)$/.exec(told) ?? []
+  const [, place = '', line, rest = ''] = /^(.*?)\((\d+),\d+\): (.*)$/s.exec(told) ?? []
   const example = examples.find(({ file }) => place.endsWith(file))
   return example === undefined ? told : `${example.page}:${example.lines[Number(line) - 1] ?? '?'} ${rest}`
 }

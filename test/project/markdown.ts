@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
 /** A fenced block of code. */
@@ -58,25 +58,28 @@ const anchorOf = (heading: string) =>
 
 const anchorsOf = (page: Page) => page.prose.flatMap((line) => /^#{1,6}\s+(.*)$/.exec(line)?.[1] ?? []).map(anchorOf)
 
+/** Why a link of a page leads nowhere; null if it leads somewhere, or out into the web. */
+function objection(root: string, page: Page, target: string, pages: readonly Page[]): string | null {
+  if (/^[a-z]+:/i.test(target)) return null
+  const [file = '', anchor] = target.split('#')
+  const path = file === '' ? resolve(root, page.path) : resolve(root, dirname(page.path), decodeURI(file))
+  if (relative(root, path).startsWith('..')) return 'which is outside the repository'
+  const linked = [page, ...pages].find((other) => resolve(root, other.path) === path)
+  if (linked === undefined && !existsSync(path)) return 'which is not there'
+  if (anchor === undefined || linked === undefined) return null
+  return anchorsOf(linked).includes(anchor) ? null : 'and no heading there has that name'
+}
+
+const link = /\]\(\s*<?([^()\s>]+)>?[^)]*\)|^\s*\[[^\]]+\]:\s*(\S+)|\b(?:src|href)="([^"]+)"/g
+
 /** Every link within the repository that leads nowhere, as `FILE:LINE links to TARGET, …`. */
 export function brokenLinks(root: string, pages: readonly Page[]): string[] {
-  const find = (path: string) => pages.find((page) => resolve(root, page.path) === path)
   return pages.flatMap((page) =>
     page.prose.flatMap((line, index) =>
-      [
-        ...line.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(\s*<?([^()\s>]+)>?[^)]*\)|^\s*\[[^\]]+\]:\s*(\S+)|\b(?:src|href)="([^"]+)"/g),
-      ].flatMap((match) => {
+      [...line.replaceAll(/`[^`]*`/g, '').matchAll(link)].flatMap((match) => {
         const target = match[1] ?? match[2] ?? match[3] ?? ''
-        if (/^[a-z]+:/i.test(target)) return []
-        const [file = '', anchor] = target.split('#')
-        const path = file === '' ? resolve(root, page.path) : resolve(root, dirname(page.path), decodeURI(file))
-        const where = `${page.path}:${index + 1} links to ${target}`
-        if (relative(root, path).startsWith('..')) return [`${where}, which is outside the repository`]
-        if (!existsSync(path)) return [`${where}, which is not there`]
-        const isAnchored = anchor !== undefined && statSync(path).isFile()
-        return isAnchored && !anchorsOf(find(path) ?? parsePage(path, '')).includes(anchor)
-          ? [`${where}, and no heading there has that name`]
-          : []
+        const why = objection(root, page, target, pages)
+        return why === null ? [] : [`${page.path}:${index + 1} links to ${target}, ${why}`]
       }),
     ),
   )

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Maybe, Store } from '../../src/core/store.ts'
+import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { storeCases } from '../../src/testing/store-cases.ts'
 
@@ -9,9 +13,24 @@ interface Row {
   readonly reopen?: (store: Store) => Maybe<Store>
 }
 
-const stores: readonly Row[] = [{ name: 'memory', open: () => memory() }]
+const folder = mkdtempSync(join(tmpdir(), 'sojourn-conformance-'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
-describe.each(stores)('the $name store', ({ open, reopen }) => {
+let folders = 0
+const newFolder = () => join(folder, `${folders++}`)
+const folderOf = ({ name }: Store) => name.replace(/^disk:/, '')
+
+const stores: readonly Row[] = [
+  { name: 'memory', open: () => memory() },
+  { name: 'disk', open: () => disk(newFolder()), reopen: (store) => disk(folderOf(store)) },
+  {
+    name: 'disk, flushed',
+    open: () => disk(newFolder(), { durability: 'flushed' }),
+    reopen: (store) => disk(folderOf(store), { durability: 'flushed' }),
+  },
+]
+
+describe.each(stores.map((row) => [row.name, row] as const))('the store: %s', (_, { open, reopen }) => {
   const cases = storeCases(open, reopen).map(({ name, run }) => [name, run] as const)
   test.each(cases)('%s', async (_, run) => {
     await expect(run()).resolves.toBeUndefined()

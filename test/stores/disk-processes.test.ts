@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { disk } from '../../src/stores/disk.ts'
+import { agreeingContentsOf, newFolder, newRecord, start } from './disk-folder.ts'
+
+type Line = readonly [phase: 'ready' | 'try' | 'done', verb: string, id: string, ...numbers: number[]]
+
+const soon = start + 1000
+
+function program(name: string): string {
+  return fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+}
+
+function run(name: string, ...args: string[]): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', program(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** Starts a worker, lets it work a while, and kills it. */
+async function workAndDie(folder: string, shared: readonly string[], log: Line[]): Promise<void> {
+  const child = run('disk-worker', folder, shared.join(','), String(soon))
+  const ended = once(child, 'exit')
+  const lines = createInterface({ input: child.stdout! })
+  const ready = new Promise<void>((resolve) => {
+    lines.on('line', (line) => {
+      // Only the last line can be cut off.
+      if (!line.endsWith(']')) return
+      const parsed = JSON.parse(line) as Line
+      if (parsed[0] === 'ready') resolve()
+      else log.push(parsed)
+    })
+  })
+  const read = once(lines, 'close')
+  await ready
+  await pause(50 + Math.random() * 500)
+  child.kill('SIGKILL')
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  await read
+}
+
+describe('several processes on one folder', () => {
+  test('killed at any moment, lose nothing they acknowledged, and leave indexes that agree', async () => {
+    const folder = newFolder()
+    const shared = Array.from({ length: 12 }, () => randomBytes(12).toString('base64url'))
+    const log: Line[] = []
+    for (let round = 0; round < 4; round++) {
+      await Promise.all([1, 2, 3, 4].map(async () => await workAndDie(folder, shared, log)))
+      await agreeingContentsOf(folder)
+    }
+    const records = await agreeingContentsOf(folder)
+    const linesOf = (phase: string, verb: string) => log.filter((line) => line[0] === phase && line[1] === verb)
+    const idsOf = (phase: string, verb: string) => linesOf(phase, verb).map(([, , id]) => id)
+
+    // What was inserted is there, unless someone removed it.
+    const removing = new Set(idsOf('try', 'delete'))
+    const inserted = idsOf('done', 'insert')
+    expect(inserted.length).toBeGreaterThan(100)
+    expect(inserted.filter((id) => !removing.has(id) && !records.has(id))).toEqual([])
+    const attempted = new Set([...idsOf('try', 'insert'), ...idsOf('try', 'insertSweepable'), ...shared])
+    expect([...records.keys()].filter((id) => !attempted.has(id))).toEqual([])
+
+    // What was removed is gone; each sweep took what no other took.
+    const swept = idsOf('done', 'swept')
+    expect(swept.length).toBeGreaterThan(10)
+    expect(new Set(swept).size).toBe(swept.length)
+    const deleted = idsOf('done', 'delete')
+    expect(deleted.length).toBeGreaterThan(10)
+    expect([...swept, ...deleted].filter((id) => records.has(id))).toEqual([])
+
+    // Of the puts over one version one landed, and the last to land is there.
+    for (const id of shared) {
+      const puts = linesOf('done', 'put').filter((line) => line[2] === id)
+      const over = puts.map((line) => line[3])
+      expect(new Set(over).size).toBe(over.length)
+      const last = Math.max(0, ...puts.map((line) => line[4]!))
+      const { version, expiresAt } = records.get(id)!
+      expect(version).toBeGreaterThanOrEqual(last)
+      const tried = linesOf('try', 'put').filter((line) => line[2] === id)
+      expect(tried.map((line) => line[4])).toContain(version)
+      const touches = linesOf('done', 'touch').filter((line) => line[2] === id && line[3] === version)
+      expect(expiresAt).toBeGreaterThanOrEqual(Math.max(0, ...touches.map((line) => line[4]!)))
+    }
+
+    const store = disk(folder)
+    for (const [id, record] of records) expect(store.get(id)).toEqual(record)
+    await store.close()
+  })
+
+  test('that increment one session by compare-and-swap lose no change', async () => {
+    const folder = newFolder()
+    const store = disk(folder)
+    const record = newRecord({ data: '0' })
+    await store.put(record, 0)
+    const children = [1, 2, 3, 4].map(() => run('disk-counter', folder, record.id, '100'))
+    const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
+    expect(codes).toEqual([0, 0, 0, 0])
+    expect(store.get(record.id, { fresh: true })).toMatchObject({ data: '400', version: 401 })
+    await store.close()
+    await agreeingContentsOf(folder)
+  })
+})
+
+test('when the system gives no more space, all that was acknowledged stays, and what removes still lands', async () => {
+  const folder = newFolder()
+  const command = `ulimit -f 4096 && exec "$@"`
+  const args = ['-c', command, 'sh', process.execPath, '--import', 'tsx', program('disk-filler'), folder]
+  // lmdb complains about each failed commit on its standard error.
+  const child = spawn('bash', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number]>])
+  expect(code).toBe(0)
+  const found = JSON.parse(output) as Record<string, unknown> & { filled: number; swept: number; refilled: number }
+  expect(found).toMatchObject({
+    codes: ['ERR_SOJOURN_STORE_FULL'],
+    huge: false,
+    ended: 100,
+    touched: 100,
+    deleted: 100,
+    failedLater: [],
+    unhandled: 0,
+  })
+  expect(found.filled).toBeGreaterThan(1000)
+  expect(found['kept']).toBe(found.filled)
+  expect(found.swept).toBeGreaterThan(found.filled / 3)
+  expect(found.refilled).toBeGreaterThan(100)
+  const records = await agreeingContentsOf(folder)
+  expect(records.size).toBe(found.filled + found.refilled - 100 - found.swept)
+})
+
+test('an open store does not keep its process alive', async () => {
+  const source = `import { disk } from ${JSON.stringify(new URL('../../src/stores/disk.ts', import.meta.url).href)}
+    const store = disk(process.argv[1])
+    await store.put(${JSON.stringify(newRecord())}, 0)
+    console.log(store.get(${JSON.stringify(newRecord().id)}))`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source, newFolder()], { stdio: 'ignore' })
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
