@@ -14,11 +14,25 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
     gates.set(res, (gate = new Gate(req, res, original, options)))
     // Middleware that came before put its own methods over this very response; they may know of Node's own alone.
     if (methods.some((name) => Object.hasOwn(res, name))) hook(res)
+    if (Object.hasOwn(res, 'on')) overhear(res, gate)
   }
   gate.add(session)
 }
 
 const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+
+/**
+ * Compression takes those who listen for 'drain' to a stream of its own, which knows nothing of a write that waited for the
+ * commit before it came there.
+ */
+function overhear(res: NodeResponse, gate: Gate): void {
+  const on = res.on as (this: NodeResponse, type: string, listener: () => void) => NodeResponse
+  const value = function (this: NodeResponse, type: string, listener: () => void): NodeResponse {
+    if (type === 'drain') gate.tellDrained(listener)
+    return on.call(this, type, listener)
+  }
+  Object.defineProperty(res, 'on', { value, writable: true, configurable: true })
+}
 
 /**
  * Puts the gate before the methods of a response prototype, once. A hook on a prototype costs a request nothing; methods put

@@ -17,21 +17,24 @@ export function sameContent<Data>(a: Content<Data>, b: Content<Data>): boolean {
 /**
  * Makes `target` equal to `source` in place, so that what a request handler took out of `session.data` earlier stays part of it:
  * objects keep their identity by path; a list's equal elements do, the others are replaced.
+ *
+ * @param isOurs whether a list or object may be changed in place: what the application put in may be a constant of its own, shared
+ *   with other visitors, and is replaced instead
  */
-export function adopt(target: object, source: object): void {
+export function adopt(target: object, source: object, isOurs: (container: object) => boolean = () => true): void {
   if (Array.isArray(target) && Array.isArray(source)) return adoptList(target, source)
-  adoptObject(target as Plain, source as Plain)
+  adoptObject(target as Plain, source as Plain, isOurs)
 }
 
 const absent = Symbol('absent')
 
-function adoptObject(target: Plain, source: Plain): void {
+function adoptObject(target: Plain, source: Plain, isOurs: (container: object) => boolean): void {
   for (const key of Object.keys(target)) if (!Object.hasOwn(source, key)) delete target[key]
   for (const key of Object.keys(source)) {
     const [mine, theirs] = [Object.hasOwn(target, key) ? target[key] : absent, source[key]]
     if (same(mine, theirs)) continue
-    if (Array.isArray(mine) && Array.isArray(theirs)) adoptList(mine, theirs)
-    else if (isObject(mine) && isObject(theirs)) adoptObject(mine, theirs)
+    if (Array.isArray(mine) && Array.isArray(theirs) && isOurs(mine)) adoptList(mine, theirs)
+    else if (isObject(mine) && isObject(theirs) && isOurs(mine)) adoptObject(mine, theirs, isOurs)
     else setOwn(target, key, theirs)
   }
 }

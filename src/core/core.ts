@@ -95,6 +95,15 @@ function* lookAfter(core: Core, id: string, cause: unknown): Routine<SessionReco
   }
 }
 
+/** The records of one user. @throws ERR_SOJOURN_STORE */
+export async function* listRecords({ store }: Core, userId: string): AsyncGenerator<SessionRecord, void> {
+  try {
+    yield* store.list(userId)
+  } catch (cause) {
+    throw storeError(store, cause)
+  }
+}
+
 /** The next record over one: only what is said changes, and the last use if it has moved by more than a slice. */
 export function successor({ policy }: Core, record: SessionRecord, change: { head?: string; data?: string }, now: number): SessionRecord {
   const head = change.head ?? record.head

@@ -1,4 +1,4 @@
-import { type Core, land, readFresh } from './core.ts'
+import { type Core, land, listRecords, readFresh } from './core.ts'
 import { SojournError } from './errors.ts'
 import { decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
 import type { Routine } from './routine.ts'
@@ -76,7 +76,7 @@ export async function endUser(core: Core, userId: string, except: SessionId | nu
   let count = 0
   for (;;) {
     let found = 0
-    for await (const record of core.store.list(userId)) {
+    for await (const record of listRecords(core, userId)) {
       if (record.id === except || standingOf(record, core.clock.now()) !== 'live') continue
       if (await endOne(record.id)) found++
     }
@@ -92,6 +92,11 @@ export function contention(id: SessionId): SojournError {
 /** The error for a write by a request that showed the token of a session that had logged in or out elsewhere. */
 export function movedError(id: SessionId): SojournError {
   return new SojournError('ERR_SOJOURN_MOVED', `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new cookie.`)
+}
+
+/** The error for a write by a request that showed a secret which was replaced longer than a grace ago. */
+export function lateError(id: SessionId): SojournError {
+  return new SojournError('ERR_SOJOURN_MOVED', `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new cookie.`)
 }
 
 /** The error for a request whose session ended or moved while it had it open. */

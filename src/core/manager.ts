@@ -1,5 +1,5 @@
 import { CommitQueue } from './commit.ts'
-import { type DataCore, land, readFresh, storeError } from './core.ts'
+import { type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
 import { end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
@@ -130,7 +130,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     )
   }
 
-  #judge(view: RequestView, { id, secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+  #judge(view: RequestView, { secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
     if (record === null || standing === 'gone') return new OpenSession(this, view)
@@ -170,22 +170,22 @@ export class Manager<Data extends object> implements Sessions<Data> {
         return new OpenSession(this, view)
       }
       // Marked already: told once a grace.
-      if (verdict.next === null) return OpenSession.suspect(this, view, id)
+      if (verdict.next === null) return OpenSession.late(this, view, record)
       const head = encodeHead({ ...decodeHead(record.head)!, renewal: verdict.next })
       // Not a use: the times stay as they are.
       const marked: SessionRecord = { ...record, version: record.version + versionStep(), head }
       const landed: boolean = yield* land(core, marked, record.version)
       if (landed) {
         core.events.emit('suspected', { id, userId, reason: 'late' })
-        return OpenSession.suspect(this, view, id)
+        return OpenSession.late(this, view, record)
       }
-      if (tries === 20) return OpenSession.suspect(this, view, id)
+      if (tries === 20) return OpenSession.late(this, view, record)
       record = yield* readFresh(core, id)
     }
   }
 
   async *listByUser(userId: string): AsyncGenerator<SessionInfo> {
-    for await (const record of this.core.store.list(userId)) {
+    for await (const record of listRecords(this.core, userId)) {
       if (standingOf(record, this.core.clock.now()) !== 'live') continue
       const { id, createdAt, lastSeenAt, expiresAt, head } = record
       yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }

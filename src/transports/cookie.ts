@@ -72,23 +72,29 @@ export function readCookie(header: string, name: string): string | null {
   let value: string | null = null
   for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at + name.length)) {
     const before = header.charCodeAt(at - 1)
-    const begins = at === 0 || before === semicolon || before === space || before === tab
+    const begins = at === 0 || before === semicolon || isBlank(before)
     if (!begins || header.charCodeAt(at + name.length) !== equals) continue
     if (!startsPair(header, at)) continue
     if (value !== null) return null
     const from = at + name.length + 1
-    const to = header.indexOf(';', from)
-    value = header.slice(from, to === -1 ? header.length : to).trimEnd()
+    const end = header.indexOf(';', from)
+    let to = end === -1 ? header.length : end
+    while (to > from && isBlank(header.charCodeAt(to - 1))) to--
+    value = header.slice(from, to)
   }
   return value
 }
 
 const [semicolon, space, tab, equals] = [0x3b, 0x20, 0x09, 0x3d]
 
+function isBlank(code: number): boolean {
+  return code === space || code === tab
+}
+
 /** Whether only white space stands between here and the pair's beginning: `a=b sid=c` is one cookie named `a`. */
 function startsPair(header: string, at: number): boolean {
   let i = at - 1
-  while (i >= 0 && (header.charCodeAt(i) === space || header.charCodeAt(i) === tab)) i--
+  while (i >= 0 && isBlank(header.charCodeAt(i))) i--
   return i < 0 || header.charCodeAt(i) === semicolon
 }
 
@@ -147,5 +153,5 @@ class Diagnostic {
 /** Browsers treat these hosts as safe, and keep Secure cookies that they set over http. */
 function isLoopback(request: RequestView): boolean {
   const host = request.header('host') ?? ''
-  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i.test(host)
+  return /^(?:(?:[a-z\d-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i.test(host)
 }
