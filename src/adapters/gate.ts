@@ -23,7 +23,10 @@ export interface CommitOptions {
 export type NodeResponse = ServerResponse
 
 /** A response's methods as they were before they were hooked. */
-export type Original = Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'> & { _implicitHeader?: () => void }
+export type Original = Pick<
+  NodeResponse,
+  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'
+> & { _implicitHeader?: () => void }
 
 /** A call of the handler's that waits for the commit. */
 interface Call {
@@ -165,7 +168,11 @@ export class Gate {
     try {
       this.#options.answerError?.(error, this.#req, prepared(res, error))
     } catch (cause) {
-      const failed = new SojournError('ERR_SOJOURN_OPTION', `The option answerError failed, and the default answer went out: ${messageOf(cause)}`, { cause })
+      const failed = new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `The option answerError failed, and the default answer went out: ${messageOf(cause)}`,
+        { cause },
+      )
       for (const session of this.#sessions) session.report(failed)
     }
     if (res.headersSent && !res.writableEnded) res.end()

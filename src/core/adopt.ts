@@ -3,7 +3,12 @@ import { type Merged, merge, type MergeRules } from './merge.ts'
 import { isObject, type Plain, same, setOwn } from './values.ts'
 
 /** Merges all that a record's data holds: the application's data by the application's rules, our own by ours. */
-export function mergeContent<Data>(base: Content<Data>, theirs: Content<Data>, mine: Content<Data>, rules: MergeRules): { content: Content<Data>; collisions: readonly string[] } {
+export function mergeContent<Data>(
+  base: Content<Data>,
+  theirs: Content<Data>,
+  mine: Content<Data>,
+  rules: MergeRules,
+): { content: Content<Data>; collisions: readonly string[] } {
   const { value, collisions } = merge(base.data, theirs.data, mine.data, rules) as Merged & { value: Data }
   // Each message has a key of its own: one that two requests took is gone, and that is no collision worth telling.
   const flash = merge(base.flash, theirs.flash, mine.flash).value as Content<Data>['flash']

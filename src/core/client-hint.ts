@@ -9,5 +9,8 @@ import type { RequestView } from './request.ts'
 export function clientHint(key: string, view: RequestView): string {
   const { address = '' } = view
   const network = address.includes('.') ? address.slice(0, address.lastIndexOf('.')) : address.split(':').slice(0, 3).join(':')
-  return createHmac('sha256', key).update(`${describeDevice(view.header('user-agent'))}\n${network}`).digest('base64url').slice(0, 6)
+  return createHmac('sha256', key)
+    .update(`${describeDevice(view.header('user-agent'))}\n${network}`)
+    .digest('base64url')
+    .slice(0, 6)
 }

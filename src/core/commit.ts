@@ -139,7 +139,8 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
       }
       if (tries === triesAtMost) throw contention(latest.id)
       // A renewal that lost to another write is let go: a later request will do it.
-      for (const member of members) if (!changesData(member.change)) member.settle({ record: latest, text: null, rework: asItIs, secret: null, result: null })
+      for (const member of members)
+        if (!changesData(member.change)) member.settle({ record: latest, text: null, rework: asItIs, secret: null, result: null })
       members = members.filter(({ change }) => changesData(change))
       if (members.length === 0) return latest
       // Processes that fight for one record take turns better when they don't come back in step.
@@ -177,7 +178,11 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
   return successor(core, latest, { head, data: text }, now)
 }
 
-function composeData<Data extends object>(core: DataCore<Data>, { changed, baseText, base, mine, update }: Change<Data>, text: string): Draft<Data> {
+function composeData<Data extends object>(
+  core: DataCore<Data>,
+  { changed, baseText, base, mine, update }: Change<Data>,
+  text: string,
+): Draft<Data> {
   const draft: Draft<Data> = { text: null, rework: asItIs, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
   if (!changed && update === null) return draft
   const { format, rules } = core
@@ -207,14 +212,29 @@ function asItIs<Data>(mine: Content<Data>): Content<Data> {
 /** @internal */
 export function asyncUpdate(result: Promise<unknown>): SojournError {
   result.catch(() => {}) // Nobody waits for it; its rejection must not end the process.
-  return new SojournError('ERR_SOJOURN_UPDATE_ASYNC', 'The function given to session.update() returned a promise, but it runs on the newest data at the moment of writing; do the waiting before, and hand in a synchronous function.')
+  return new SojournError(
+    'ERR_SOJOURN_UPDATE_ASYNC',
+    'The function given to session.update() returned a promise, but it runs on the newest data at the moment of writing; do the waiting before, and hand in a synchronous function.',
+  )
 }
 
-function renewHead<Data extends object>({ policy }: DataCore<Data>, { shown }: Change<Data>, text: string, now: number, draft: Draft<Data>): string {
+function renewHead<Data extends object>(
+  { policy }: DataCore<Data>,
+  { shown }: Change<Data>,
+  text: string,
+  now: number,
+  draft: Draft<Data>,
+): string {
   const head = shown === null ? null : decodeHead(text)
   if (shown === null || head === null) return text
   const hash = hashSecret(shown.secret)
-  const verdict = judge(head.renewal, (stored) => sameHash(stored, 0, hash), () => wasIssued(head.key, shown.secret), now, policy)
+  const verdict = judge(
+    head.renewal,
+    (stored) => sameHash(stored, 0, hash),
+    () => wasIssued(head.key, shown.secret),
+    now,
+    policy,
+  )
   let { renewal } = head
   if (verdict.kind === 'pending') {
     renewal = verdict.next

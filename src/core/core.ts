@@ -125,7 +125,11 @@ export function successor({ policy }: Core, record: SessionRecord, change: { hea
 /** A store's failure as the one class of error; what already is one stays as it is. */
 export function storeError(store: Store, cause: unknown): SojournError {
   if (cause instanceof SojournError) return cause
-  return new SojournError('ERR_SOJOURN_STORE', `The session store (${store.name}) failed: ${messageOf(cause)}. Nothing was changed as far as is known; try again.`, { cause })
+  return new SojournError(
+    'ERR_SOJOURN_STORE',
+    `The session store (${store.name}) failed: ${messageOf(cause)}. Nothing was changed as far as is known; try again.`,
+    { cause },
+  )
 }
 
 function isRefusal(cause: unknown): cause is SojournError {

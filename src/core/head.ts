@@ -47,7 +47,14 @@ const hashAt = 23
 const timeAt = hashAt + 43
 const restAt = timeAt + 9
 
-export function newHead(key: string, hash: string, now: number, device: string | null, remembered: boolean, hint: string | null = null): Head {
+export function newHead(
+  key: string,
+  hash: string,
+  now: number,
+  device: string | null,
+  remembered: boolean,
+  hint: string | null = null,
+): Head {
   return { key, renewal: newRenewal(hash, now, hint), device, remembered }
 }
 

@@ -21,14 +21,28 @@ export interface Issued {
 export function* create<Data extends object>(
   core: DataCore<Data>,
   data: string,
-  { userId, device, hint, remembered }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean },
+  {
+    userId,
+    device,
+    hint,
+    remembered,
+  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean },
 ): Routine<Issued> {
   const key = mintKey()
   const secret = mintSecret(key)
   const now = core.clock.now()
   const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key)))
   const expiresAt = expiry(now, now, limitsOf(core.policy, head))
-  const record = yield* insert(core, () => ({ id: mintId(), version: versionStep(), userId, createdAt: now, lastSeenAt: now, expiresAt, head, data }))
+  const record = yield* insert(core, () => ({
+    id: mintId(),
+    version: versionStep(),
+    userId,
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt,
+    head,
+    data,
+  }))
   return { record, secret }
 }
 
@@ -49,12 +63,22 @@ export interface LoginSource<Data extends object> {
  * Logs a user in: inserts a new record with the data that come along, then puts a tombstone over the old one. The old one may
  * change meanwhile (then its newest data are merged again, into the new record, which nobody knows yet), or go.
  */
-export function* login<Data extends object>(core: DataCore<Data>, userId: string, options: LoginOptions<Data>, source: LoginSource<Data>): Routine<Issued & { rework: Rework<Data> }> {
+export function* login<Data extends object>(
+  core: DataCore<Data>,
+  userId: string,
+  options: LoginOptions<Data>,
+  source: LoginSource<Data>,
+): Routine<Issued & { rework: Rework<Data> }> {
   let opened = source.record
   // What is known may be old: that the session has expired is decided on what the store has now.
   if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = yield* readFresh(core, opened.id)
   let { content, rework, over } = yield* gather(core, userId, options, source, opened)
-  const created = yield* create(core, core.format.encode(content), { userId, device: source.device, hint: source.hint, remembered: options.remember === true })
+  const created = yield* create(core, core.format.encode(content), {
+    userId,
+    device: source.device,
+    hint: source.hint,
+    remembered: options.remember === true,
+  })
   let { record } = created
   try {
     yield* checkEpoch(core, userId, options.epoch)
@@ -94,7 +118,8 @@ function* gather<Data extends object>(
   { record: opened, baseText, mine }: LoginSource<Data>,
   stored: SessionRecord | null,
 ): Routine<{ content: Content<Data>; rework: Rework<Data>; over: SessionRecord | null }> {
-  const chosen = (content: Content<Data>): Content<Data> => (carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) })
+  const chosen = (content: Content<Data>): Content<Data> =>
+    carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) }
   if (opened === null) return { content: chosen(mine), rework: chosen, over: null }
 
   const standing = standingOf(stored, core.clock.now())
@@ -129,11 +154,17 @@ function* followLogin<Data extends object>(core: DataCore<Data>, userId: string,
 function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, epoch: number | string | undefined): Routine<void> {
   if (epoch === undefined) return
   if (core.epoch === undefined) {
-    throw new SojournError('ERR_SOJOURN_OPTION', 'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.')
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.',
+    )
   }
   const current = yield* wait(core.epoch(userId))
   if (current === epoch) return
-  throw new SojournError('ERR_SOJOURN_LOGIN_REFUSED', `The login of user ${JSON.stringify(userId)} was refused: the user's epoch changed after the password was checked; log in again.`)
+  throw new SojournError(
+    'ERR_SOJOURN_LOGIN_REFUSED',
+    `The login of user ${JSON.stringify(userId)} was refused: the user's epoch changed after the password was checked; log in again.`,
+  )
 }
 
 /** Other data for a record that nobody knows yet: nothing else can have changed it. */
@@ -148,7 +179,11 @@ function* abandon<Data extends object>(core: DataCore<Data>, record: SessionReco
   try {
     yield* wait(core.store.delete(record.id))
   } catch (cause) {
-    const error = new SojournError('ERR_SOJOURN_STORE', `Session ${record.id}, made for a login that failed, could not be removed; its token was never given out, and it expires by itself.`, { cause })
+    const error = new SojournError(
+      'ERR_SOJOURN_STORE',
+      `Session ${record.id}, made for a login that failed, could not be removed; its token was never given out, and it expires by itself.`,
+      { cause },
+    )
     core.events.emit('error', { error, id: record.id })
   }
 }

@@ -48,7 +48,10 @@ export interface ManagerOptions<Data extends object> {
 /** The manager behind an application's sessions, for adapters. @throws ERR_SOJOURN_OPTION for anything else */
 export function managerOf<Data extends object>(sessions: Sessions<Data>): Manager<Data> {
   if (sessions instanceof Manager) return sessions
-  throw new SojournError('ERR_SOJOURN_OPTION', 'An adapter needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.')
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    'An adapter needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.',
+  )
 }
 
 /** Brings requests and records together. */
@@ -84,7 +87,10 @@ export class Manager<Data extends object> implements Sessions<Data> {
   of(request: object): Session<Data> {
     const session = this.#opened.get(request)
     if (session !== undefined) return session
-    throw new SojournError('ERR_SOJOURN_NO_SESSION', 'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.')
+    throw new SojournError(
+      'ERR_SOJOURN_NO_SESSION',
+      'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.',
+    )
   }
 
   /** The session of a request that an adapter brings, opened once: at once on a store that answers at once. */
@@ -111,7 +117,11 @@ export class Manager<Data extends object> implements Sessions<Data> {
 
   /** Opens the session whose token a request carries: the record when its secret is good, a new session in every other case. */
   admit(view: RequestView): Maybe<OpenSession<Data>> {
-    if (this.#closing !== null) throw new SojournError('ERR_SOJOURN_CLOSED', 'The sessions were closed, and a request came after; stop the server before sessions.close().')
+    if (this.#closing !== null)
+      throw new SojournError(
+        'ERR_SOJOURN_CLOSED',
+        'The sessions were closed, and a request came after; stop the server before sessions.close().',
+      )
     const token = parseToken(this.#transport.read(view))
     if (token === null) return new OpenSession(this, view)
     const { store } = this.core
@@ -150,7 +160,13 @@ export class Manager<Data extends object> implements Sessions<Data> {
   #verdict(record: SessionRecord, secret: string, hash: string, now: number): ReturnType<typeof judge> {
     const head = decodeHead(record.head)
     if (head === null) return { kind: 'unknown' }
-    return judge(head.renewal, (stored) => sameHash(stored, 0, hash), () => wasIssued(head.key, secret), now, this.core.policy)
+    return judge(
+      head.renewal,
+      (stored) => sameHash(stored, 0, hash),
+      () => wasIssued(head.key, secret),
+      now,
+      this.core.policy,
+    )
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */

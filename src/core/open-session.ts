@@ -54,7 +54,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
 
-  constructor(manager: Manager<Data>, view: RequestView, state: SessionState = 'new', record: SessionRecord | null = null, shown: Shown | null = null) {
+  constructor(
+    manager: Manager<Data>,
+    view: RequestView,
+    state: SessionState = 'new',
+    record: SessionRecord | null = null,
+    shown: Shown | null = null,
+  ) {
     this.#manager = manager
     this.#view = view
     this.#state = state
@@ -135,7 +141,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     if (typeof userId !== 'string' || userId === '') {
-      throw new SojournError('ERR_SOJOURN_OPTION', `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`)
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`,
+      )
     }
     await this.#inTurn(() => this.#login(userId, options))
   }
@@ -144,7 +153,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { core } = this.#manager
     if (this.#state === 'late') await this.#endForReuse(this.#record!.id)
     if (this.#state === 'ended' || this.#state === 'late') this.#leave()
-    const source = { record: this.#record, baseText: this.#copy.baseText, mine: this.#content(), device: this.#device(), hint: (key: string) => clientHint(key, this.#view) }
+    const source = {
+      record: this.#record,
+      baseText: this.#copy.baseText,
+      mine: this.#content(),
+      device: this.#device(),
+      hint: (key: string) => clientHint(key, this.#view),
+    }
     const issued = await this.#guard(() => run(login(core, userId, options, source)))
     this.#enter(issued, issued.rework)
   }
@@ -216,7 +231,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
       content.flash[this.#manager.flashKey()] = [kind, message]
       return
     }
-    const mine = Object.keys(content.flash).filter((key) => content.flash[key]![0] === kind).toSorted()
+    const mine = Object.keys(content.flash)
+      .filter((key) => content.flash[key]![0] === kind)
+      .toSorted()
     const messages = mine.map((key) => content.flash[key]![1])
     for (const key of mine) delete content.flash[key]
     return messages
@@ -314,7 +331,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
       base: () => this.#copy.base(),
       mine: () => this.#content(),
       update,
-      shown: renewing && this.#shown !== null ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked } : null,
+      shown:
+        renewing && this.#shown !== null
+          ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked }
+          : null,
     }
   }
 
@@ -342,7 +362,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   *#create(): Routine<void> {
     const { core } = this.#manager
-    const issued: Issued = yield* create(core, core.format.encode(this.#content()), { userId: null, device: this.#device(), hint: (key) => clientHint(key, this.#view), remembered: false })
+    const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
+      userId: null,
+      device: this.#device(),
+      hint: (key) => clientHint(key, this.#view),
+      remembered: false,
+    })
     core.events.emit('created', { id: issued.record.id, userId: null })
     this.#enter(issued, (mine) => mine)
   }

@@ -92,7 +92,14 @@ function confirm(state: Renewal, shown: number, now: number, { grace }: RenewalT
  *
  * @param asked renewal is due now, whatever the age of the current secret (`session.renew()`)
  */
-export function isDue(state: Renewal, kind: Verdict['kind'], hint: string, now: number, { renew, grace }: RenewalTimes, asked = false): boolean {
+export function isDue(
+  state: Renewal,
+  kind: Verdict['kind'],
+  hint: string,
+  now: number,
+  { renew, grace }: RenewalTimes,
+  asked = false,
+): boolean {
   if (kind !== 'current' && kind !== 'superseded') return false
   if (kind === 'current' && !asked && now - state.current.at < renew) return false
   const mine = given(state, hint)

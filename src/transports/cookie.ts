@@ -108,18 +108,29 @@ function checkOptions({ name = 'sid', domain, path, sameSite = 'lax', secure = '
   const refuse = (what: string): never => {
     throw new SojournError('ERR_SOJOURN_OPTION', what)
   }
-  if (!nameShape.test(name)) refuse(`cookie.name ${JSON.stringify(name)} is no cookie name; use letters, digits and -_. (RFC 6265bis, 4.1.1).`)
-  if (/^__(?:host|secure|http)-/i.test(name)) refuse(`cookie.name ${JSON.stringify(name)} bears a prefix already; leave it out, it is added wherever the connection is https.`)
-  if (domain !== undefined && !domainShape.test(domain)) refuse(`cookie.domain ${JSON.stringify(domain)} is no domain name; write it like 'example.com'.`)
-  if (path !== undefined && !(path.startsWith('/') && attributeShape.test(path))) refuse(`cookie.path ${JSON.stringify(path)} is no path; it begins with '/' and has no ';' or control characters.`)
-  if (!['lax', 'strict', 'none'].includes(sameSite)) refuse(`cookie.sameSite ${JSON.stringify(sameSite)} is none of 'lax', 'strict', 'none'.`)
-  if (secure !== 'auto' && secure !== true) refuse(`cookie.secure is ${JSON.stringify(secure)}; leave it out, so that the cookie is Secure wherever the connection is https, or set it to true.`)
-  if (sameSite === 'none' && secure !== true) refuse("cookie.sameSite 'none' is refused by browsers without Secure; set cookie.secure to true.")
-  if (partitioned === true && secure !== true) refuse('cookie.partitioned is refused by browsers without Secure; set cookie.secure to true.')
+  if (!nameShape.test(name))
+    refuse(`cookie.name ${JSON.stringify(name)} is no cookie name; use letters, digits and -_. (RFC 6265bis, 4.1.1).`)
+  if (/^__(?:host|secure|http)-/i.test(name))
+    refuse(`cookie.name ${JSON.stringify(name)} bears a prefix already; leave it out, it is added wherever the connection is https.`)
+  if (domain !== undefined && !domainShape.test(domain))
+    refuse(`cookie.domain ${JSON.stringify(domain)} is no domain name; write it like 'example.com'.`)
+  if (path !== undefined && !(path.startsWith('/') && attributeShape.test(path)))
+    refuse(`cookie.path ${JSON.stringify(path)} is no path; it begins with '/' and has no ';' or control characters.`)
+  if (!['lax', 'strict', 'none'].includes(sameSite))
+    refuse(`cookie.sameSite ${JSON.stringify(sameSite)} is none of 'lax', 'strict', 'none'.`)
+  if (secure !== 'auto' && secure !== true)
+    refuse(
+      `cookie.secure is ${JSON.stringify(secure)}; leave it out, so that the cookie is Secure wherever the connection is https, or set it to true.`,
+    )
+  if (sameSite === 'none' && secure !== true)
+    refuse("cookie.sameSite 'none' is refused by browsers without Secure; set cookie.secure to true.")
+  if (partitioned === true && secure !== true)
+    refuse('cookie.partitioned is refused by browsers without Secure; set cookie.secure to true.')
   const size = `__Secure-${name}`.length + tokenLength
   if (size > bytesAtMost) refuse(`cookie.name is so long that name and value take ${size} bytes; browsers keep ${bytesAtMost} at most.`)
   for (const [attribute, value] of Object.entries({ domain, path })) {
-    if ((value?.length ?? 0) > 1024) refuse(`cookie.${attribute} has more than 1024 bytes, and browsers leave out such an attribute (RFC 6265bis, 5.6).`)
+    if ((value?.length ?? 0) > 1024)
+      refuse(`cookie.${attribute} has more than 1024 bytes, and browsers leave out such an attribute (RFC 6265bis, 5.6).`)
   }
 }
 
