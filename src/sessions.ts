@@ -61,6 +61,12 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0) {
     throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
   }
+  checkKeys(options, known, '')
+  checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
+  checkKeys(options.cookie, knownCookie, 'cookie.')
+  if (typeof (options.trustProxy ?? false) !== 'boolean') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
+  }
   const core: DataCore<Data> = {
     store,
     events: new Events(),
@@ -83,4 +89,32 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     trustProxy: options.trustProxy ?? false,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
   })
+}
+
+const known: readonly (keyof SessionsOptions<object>)[] = [
+  'store',
+  'initial',
+  'timeouts',
+  'cookie',
+  'trustProxy',
+  'schema',
+  'schemaVersion',
+  'migrate',
+  'codec',
+  'merge',
+  'epoch',
+  'sweepInterval',
+  'clock',
+]
+const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
+const knownCookie: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
+/** An option that does nothing, misspelt or of another library, is a promise that nobody keeps. */
+function checkKeys(options: object | undefined, names: readonly string[], where: string): void {
+  const unknown = Object.keys(options ?? {}).find((key) => !names.includes(key))
+  if (unknown === undefined) return
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `${where}${unknown} is no option; there are ${names.map((name) => where + name).join(', ')}.`,
+  )
 }

@@ -1,7 +1,7 @@
 import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
-import { limitsOf } from './core.ts'
+import { checkUserId, limitsOf } from './core.ts'
 import { describeDevice } from './device.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
@@ -51,6 +51,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #owed: Owed = null
   #read = false
   #settled = false
+  /** What this request was told when it found its session gone. */
+  #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
 
@@ -140,12 +142,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
-    if (typeof userId !== 'string' || userId === '') {
-      throw new SojournError(
-        'ERR_SOJOURN_OPTION',
-        `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`,
-      )
-    }
+    checkUserId(userId, 'login')
     await this.#inTurn(() => this.#login(userId, options))
   }
 
@@ -156,6 +153,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const source = {
       record: this.#record,
       baseText: this.#copy.baseText,
+      base: () => this.#copy.base(),
       mine: this.#content(),
       device: this.#device(),
       hint: (key: string) => clientHint(key, this.#view),
@@ -203,6 +201,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
       if (isPromise(result as Maybe<unknown>)) throw asyncUpdate(result as Promise<unknown>)
+      this.#manager.core.format.encode(draft) // What can't be stored changes nothing.
       this.#copy.become(draft)
       await this.#save()
       return result
@@ -318,7 +317,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Only data must land: a renewal that failed is told, and the request served. */
   #failed(error: unknown, changed: boolean): void {
-    if (isGone(error)) this.#state = 'ended'
+    if (isGone(error)) this.#end(error)
     if (changed) throw error instanceof Error ? error : new Error(String(error))
     this.report(error)
   }
@@ -355,7 +354,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     try {
       return await ask()
     } catch (error) {
-      if (isGone(error)) this.#state = 'ended'
+      if (isGone(error)) this.#end(error)
       throw error
     }
   }
@@ -372,6 +371,11 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#enter(issued, (mine) => mine)
   }
 
+  #end(error: SojournError): void {
+    this.#state = 'ended'
+    this.#endedBy = error
+  }
+
   /** From here on this request has the new session. */
   #enter({ record, secret }: Issued, rework: Rework<Data>): void {
     this.#state = 'live'
@@ -384,6 +388,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** From here on this request has a new visitor's session, of which nothing is stored. */
   #leave(): void {
     this.#state = 'new'
+    this.#endedBy = null
     this.#record = null
     this.#shown = null
     this.#owed = null
@@ -421,6 +426,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #gone(): SojournError {
+    if (this.#endedBy !== null) return this.#endedBy
     return this.#state === 'late' ? lateError(this.#record!.id) : movedError(this.#record!.id)
   }
 }

@@ -32,7 +32,8 @@ export class Sweeper {
   #schedule(): void {
     if (this.#closed) return
     // Jittered, so that many processes on one store don't sweep in step.
-    const delay = this.#interval * (0.75 + Math.random() / 2)
+    // Node's timers know no more than 2^31 - 1 ms.
+    const delay = Math.min(this.#interval * (0.75 + Math.random() / 2), 2 ** 31 - 1)
     this.#timer = setTimeout(() => {
       this.sweep()
         .catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
