@@ -13,12 +13,14 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_UNKNOWN_OUTCOME'
   | 'ERR_SOJOURN_DATA_UNENCODABLE'
   | 'ERR_SOJOURN_DATA_INVALID'
+  | 'ERR_SOJOURN_DATA_TOO_LARGE'
   | 'ERR_SOJOURN_DATA_UNREADABLE'
   | 'ERR_SOJOURN_DATA_NEWER'
   | 'ERR_SOJOURN_SCHEMA_ASYNC'
   | 'ERR_SOJOURN_UPDATE_ASYNC'
   | 'ERR_SOJOURN_LATE_CHANGE'
   | 'ERR_SOJOURN_INSECURE_COOKIE'
+  | 'ERR_SOJOURN_CLOCK'
   | 'ERR_SOJOURN_LISTENER'
 
 /** The HTTP status that the adapters answer for a code: 500 (the application's own mistake) where none is named. */

@@ -5,6 +5,7 @@ import { type DataCore, insert, land, limitsOf, readFresh } from './core.ts'
 import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { decodeTombstone, encodeHead, newHead } from './head.ts'
+import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
 import type { LoginOptions } from './session.ts'
@@ -56,6 +57,7 @@ export function* login<Data extends object>(core: DataCore<Data>, userId: string
   let { record } = created
   try {
     yield* checkEpoch(core, userId, options.epoch)
+    yield* refuseOneTooMany(core, record, over?.id ?? null)
     for (let tries = 1; over !== null; tries++) {
       const sameUser = over.userId === userId
       const tombstone = tombstoneOver(core, over, { cause: 'login', userId, target: record.id, sameUser })
@@ -76,6 +78,7 @@ export function* login<Data extends object>(core: DataCore<Data>, userId: string
     if (!(error instanceof SojournError && error.code === 'ERR_SOJOURN_UNKNOWN_OUTCOME')) yield* abandon(core, record)
     throw error
   }
+  yield* endOldest(core, userId)
   core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
   return { record, secret: created.secret, content }
 }

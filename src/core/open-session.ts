@@ -24,8 +24,9 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
  * live    its record is open
  * moved   its token is that of a session that logged in or out elsewhere: only a login gets on from here
  * ended   it turned out to be gone when this request wrote to it
+ * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
  */
-export type SessionState = 'new' | 'live' | 'moved' | 'ended'
+export type SessionState = 'new' | 'live' | 'moved' | 'ended' | 'offline'
 
 /** What a request showed, and what it was found to be. */
 export interface Shown {
@@ -143,7 +144,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { core } = this.#manager
     if (this.#state === 'ended') this.#leave()
     const mine = core.format.copy(this.#content())
-    const source = { record: this.#state === 'new' ? null : this.#record, baseText: this.#copy.baseText, mine, device: this.#device() }
+    const source = { record: this.#record, baseText: this.#copy.baseText, mine, device: this.#device() }
     if (this.#suspect !== null) await this.#endSuspect(this.#suspect)
     const issued = await this.#guard(run(login(core, userId, options, source)))
     this.#enter(issued, issued.content, mine)
@@ -154,6 +155,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async #logout(): Promise<void> {
+    if (this.#state === 'offline') throw this.#offline()
     if (this.#record === null) return this.#leave()
     const late = this.#state === 'moved'
     const ended = await run(logout(this.#manager.core, this.#record))
@@ -182,7 +184,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #update<Result>(change: (data: Data) => Result): Promise<Result> {
     if (this.#state !== 'live') {
-      if (this.#state !== 'new') throw this.#gone()
+      if (this.#state !== 'new') throw this.#refusal()
       // Nothing is stored yet: there is nothing to race with, and the session is created with the result.
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
@@ -203,7 +205,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (!this.#copy.isChanged) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
-    else throw this.#gone()
+    else throw this.#refusal()
   }
 
   flash(kind: string, message: string): void
@@ -274,7 +276,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     // Where it turned out to have ended, the handler was told: its answer stands.
     if (!changed || this.#state === 'ended') return
     if (this.#state === 'new') return run(this.#create())
-    throw this.#gone()
+    if (this.#state === 'offline') return this.report(this.#offline())
+    throw this.#refusal()
   }
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
@@ -393,7 +396,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#copy.content()
   }
 
-  #gone(): SojournError {
-    return movedError(this.#record!.id)
+  /** Why a write has nowhere to go. */
+  #refusal(): SojournError {
+    return this.#state === 'offline' ? this.#offline() : movedError(this.#record!.id)
+  }
+
+  #offline(): SojournError {
+    return new SojournError('ERR_SOJOURN_STORE', 'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.')
   }
 }

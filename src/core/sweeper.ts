@@ -1,8 +1,10 @@
 import { type Core, storeError } from './core.ts'
+import { SojournError } from './errors.ts'
 import { decodeTombstone } from './head.ts'
 import type { Swept } from './store.ts'
 
 const batchSize = 200
+const clockTolerance = 30_000
 
 /** Collects what has expired: every so often, in small batches with room for requests between them. */
 export class Sweeper {
@@ -41,6 +43,7 @@ export class Sweeper {
 
   async #sweep(): Promise<number> {
     const { events } = this.#core
+    await this.#checkClock()
     let count = 0
     for (let more = true; more && !this.#closed; ) {
       const swept = await this.#batch()
@@ -59,5 +62,19 @@ export class Sweeper {
     } catch (cause) {
       throw storeError(store, cause)
     }
+  }
+
+  /** A process whose clock is wrong would remove sessions that live: it must not sweep. A clock that was handed in is taken at its word. */
+  async #checkClock(): Promise<void> {
+    const { store, clock } = this.#core
+    if (clock !== Date || store.time === undefined) return
+    const sent = Date.now()
+    const time = await store.time()
+    const distance = Math.max(sent - time, time - Date.now())
+    if (distance <= clockTolerance) return
+    throw new SojournError(
+      'ERR_SOJOURN_CLOCK',
+      `This process's clock and that of the session store (${store.name}) are ${Math.round(distance / 1000)} s apart, so nothing was swept; set both by NTP.`,
+    )
   }
 }
