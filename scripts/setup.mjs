@@ -1,6 +1,6 @@
 // What `npm start`, `npm test` and `npm run build` have in common. It needs nothing but Node and npm.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -174,16 +174,39 @@ export function findChromium() {
 
 export async function installChromium() {
   if (findChromium() !== null) return
+  const problem = await installDebianPackages(['chromium'], 'which the browser tests drive', chromiumMissing)
+  if (problem !== null) say(problem)
+}
+
+/** The program that Debian's packages ask before they start a service at their installation. */
+const servicePolicy = '/usr/sbin/policy-rc.d'
+
+/**
+ * Installs packages if this is Debian and root runs it; services that they bring are not started.
+ *
+ * @param {readonly string[]} packages
+ * @param {string} purpose a relative clause
+ * @param {string} otherwise what to do where they can't be installed
+ * @returns {Promise<string | null>} what went wrong, and what to do
+ */
+export async function installDebianPackages(packages, purpose, otherwise) {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  if (!/^ID="?debian"?$/m.test(release) || process.getuid?.() !== 0) return say(chromiumMissing)
-  say("Installing Debian's package chromium, which the browser tests drive (apt-get) …")
+  if (!/^ID="?debian"?$/m.test(release) || process.getuid?.() !== 0) return otherwise
+  say(`Installing Debian's package${packages.length === 1 ? '' : 's'} ${packages.join(', ')}, ${purpose} (apt-get) …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-q'],
-    ['install', '-q', '-y', '--no-install-recommends', 'chromium'],
-  ]) {
-    const { code, output } = await run('apt-get', args, { quiet: true, env })
-    if (code !== 0) return say(`${output.trimEnd()}\napt-get ${args[0]} ended with code ${code}. ${chromiumMissing}`)
+  const isPolicyOurs = !existsSync(servicePolicy)
+  if (isPolicyOurs) writeFileSync(servicePolicy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    for (const args of [
+      ['update', '-q'],
+      ['install', '-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages],
+    ]) {
+      const { code, output } = await run('apt-get', args, { quiet: true, env })
+      if (code !== 0) return `${output.trimEnd()}\napt-get ${args[0]} ended with code ${code}. ${otherwise}`
+    }
+    return null
+  } finally {
+    if (isPolicyOurs) rmSync(servicePolicy, { force: true })
   }
 }
 
