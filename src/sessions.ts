@@ -63,7 +63,9 @@ export interface SessionsOptions<Data extends object> {
 }
 
 /** Options of which `initial` may be missing only where an empty object is valid data. */
-type Arguments<Data extends object> = {} extends Data ? [options?: SessionsOptions<Data>] : [options: SessionsOptions<Data> & { initial: () => Data }]
+type Arguments<Data extends object> = {} extends Data
+  ? [options?: SessionsOptions<Data>]
+  : [options: SessionsOptions<Data> & { initial: () => Data }]
 
 /**
  * Makes an application's sessions. No option must be set but `initial`, where the data's type has properties that must be there.

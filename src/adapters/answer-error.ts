@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SojournError } from '../core/errors.ts'
 
 // A Content-Security-Policy is the site's, whatever the answer.
-const ofTheAnswer = /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|location|refresh|set-cookie|cache-control)$/
+const ofTheAnswer =
+  /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|location|refresh|set-cookie|cache-control)$/
 
 /** Takes back what a handler had said of an answer that will not go out. */
 export function discardAnswer(res: ServerResponse): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { managerOf, type Sessions } from '../core/manager.ts'
 import type { OpenSession } from '../core/open-session.ts'
 import { NodeView } from '../core/request.ts'
@@ -12,7 +12,6 @@ export type { CommitOptions } from './gate.ts'
 interface Application {
   readonly request: object
   readonly response: ServerResponse
-  readonly parent?: Application
 }
 
 /** The part of an Express request that is used. */
@@ -33,7 +32,7 @@ export function session<Data extends object>(
   const manager = managerOf(sessions)
   return (req, res, next) => {
     if (manager.has(req)) return next()
-    const original = prepare(rootOf(req.app as Application))
+    const original = prepare(req.app as Application)
     const ready = (opened: OpenSession<Data>): void => {
       guard(req, res, original, opened, options)
       if (!current.has(req)) current.set(req, opened)
@@ -68,17 +67,19 @@ class ExpressView extends NodeView {
 }
 
 const current = new WeakMap<object, unknown>()
-const prepared = new WeakMap<Application, Original>()
+const prepared = new WeakMap<ServerResponse, Original>()
 
 /**
- * Hooks an application's response prototype and gives its requests a getter, once: Express sets these prototypes on each
- * request anyway, and a property put on each `res` costs 5 to 8 µs.
+ * Hooks Express's response prototype and gives its requests a getter, once: Express sets prototypes on each request anyway, and
+ * a property put on each `res` costs 5 to 8 µs. It is the one that all applications inherit from, since a request goes through
+ * sub-applications, which may be mounted in several.
  */
 function prepare(app: Application): Original {
-  const known = prepared.get(app)
+  const response = ancestorOf(app.response, ServerResponse.prototype)
+  const known = prepared.get(response)
   if (known !== undefined) return known
-  const original = hook(app.response)
-  Object.defineProperty(app.request, 'session', {
+  const original = hook(response)
+  Object.defineProperty(ancestorOf(app.request, IncomingMessage.prototype), 'session', {
     get(this: object) {
       return current.get(this)
     },
@@ -87,11 +88,16 @@ function prepare(app: Application): Original {
     },
     configurable: true,
   })
-  prepared.set(app, original)
+  prepared.set(response, original)
   return original
 }
 
-// Sub-applications inherit from the root's prototypes, and a response may leave them before it is answered.
-function rootOf(app: Application): Application {
-  return app.parent === undefined ? app : rootOf(app.parent)
+/** What an object has in its line just before Node's own prototype; the object itself where that is not in it. */
+function ancestorOf<T extends object>(object: T, nodes: object): T {
+  for (let at = object; ;) {
+    const next = Object.getPrototypeOf(at) as T | null
+    if (next === nodes) return at
+    if (next === null) return object
+    at = next
+  }
 }

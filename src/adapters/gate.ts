@@ -23,11 +23,14 @@ export interface CommitOptions {
 export type NodeResponse = ServerResponse
 
 /** A response's methods as they were before they were hooked. */
-export type Original = Pick<NodeResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'> & { _implicitHeader?: () => void }
+export type Original = Pick<
+  NodeResponse,
+  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader'
+> & { _implicitHeader?: () => void }
 
 /** A call of the handler's that waits for the commit. */
 interface Call {
-  readonly run: () => void
+  readonly run: () => unknown
   readonly args: readonly unknown[]
 }
 
@@ -49,6 +52,7 @@ export class Gate {
   readonly #original: Original
   readonly #options: CommitOptions
   #drain = false
+  readonly #drains: (() => void)[] = []
   /** The answer's status says that changes are not to be committed. */
   #leftOut = false
 
@@ -106,11 +110,18 @@ export class Gate {
   #finish(work: () => void): void {
     try {
       work()
-      for (const { run } of this.#waiting.splice(0)) run()
-      if (this.#drain && (this.state === 'failed' || (!this.ended && !this.#res.writableNeedDrain))) this.#res.emit('drain')
+      let isFull = false
+      for (const { run } of this.#waiting.splice(0)) isFull = run() === false
+      // Where the last write found no room, the response itself tells when there is.
+      if (this.#drain && (this.state === 'failed' || (!this.ended && !isFull))) this.#drained()
     } catch (error) {
       this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  #drained(): void {
+    this.#res.emit('drain')
+    for (const listener of this.#drains) listener.call(this.#res)
   }
 
   #open(): void {
@@ -157,7 +168,11 @@ export class Gate {
     try {
       this.#options.answerError?.(error, this.#req, prepared(res, error))
     } catch (cause) {
-      const failed = new SojournError('ERR_SOJOURN_OPTION', `The option answerError failed, and the default answer went out: ${messageOf(cause)}`, { cause })
+      const failed = new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `The option answerError failed, and the default answer went out: ${messageOf(cause)}`,
+        { cause },
+      )
       for (const session of this.#sessions) session.report(failed)
     }
     if (res.headersSent && !res.writableEnded) res.end()
@@ -165,12 +180,17 @@ export class Gate {
     restore()
   }
 
-  later(run: () => void, args: readonly unknown[] = []): void {
+  /** Tells this listener of the end of the waiting, since it does not hear the response itself. */
+  tellDrained(listener: () => void): void {
+    if (this.state === 'idle' || this.state === 'pending') this.#drains.push(listener)
+  }
+
+  later(run: () => unknown, args: readonly unknown[] = []): void {
     this.#waiting.push({ run, args })
   }
 
   /** A write that has to wait: the handler is told to wait as well. */
-  hold(run: () => void, args: readonly unknown[]): false {
+  hold(run: () => unknown, args: readonly unknown[]): false {
     this.later(run, args)
     this.#drain = true
     return false

@@ -14,6 +14,7 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
     gates.set(res, (gate = new Gate(req, res, original, options)))
     // Middleware that came before put its own methods over this very response; they may know of Node's own alone.
     if (methods.some((name) => Object.hasOwn(res, name))) hook(res)
+    if (Object.hasOwn(res, 'on')) overhear(res, gate)
   }
   gate.add(session)
 }
@@ -21,12 +22,34 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
 const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 
 /**
+ * Compression takes those who listen for 'drain' to a stream of its own, which knows nothing of a write that waited for the
+ * commit before it came there.
+ */
+function overhear(res: NodeResponse, gate: Gate): void {
+  const on = res.on as (this: NodeResponse, type: string, listener: () => void) => NodeResponse
+  const value = function (this: NodeResponse, type: string, listener: () => void): NodeResponse {
+    if (type === 'drain') gate.tellDrained(listener)
+    return on.call(this, type, listener)
+  }
+  Object.defineProperty(res, 'on', { value, writable: true, configurable: true })
+}
+
+/**
  * Puts the gate before the methods of a response prototype, once. A hook on a prototype costs a request nothing; methods put
  * on each response cost Express 5 to 8 µs.
  */
 export function hook(prototype: NodeResponse & { _implicitHeader?: () => void }): Original {
   const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader, _implicitHeader } = prototype
-  const original: Original = { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader, ..._implicitHeader && { _implicitHeader } }
+  const original: Original = {
+    writeHead,
+    write,
+    end,
+    flushHeaders,
+    setHeader,
+    appendHeader,
+    removeHeader,
+    ...(_implicitHeader && { _implicitHeader }),
+  }
   const sent = getterOf(prototype, 'headersSent')
   const over = getterOf(prototype, 'writableEnded')
 
@@ -37,7 +60,8 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
       if (gate.state === 'failed') return this
       const [status, reason, headers] = args
       // Node's own checks speak for themselves, before anything is committed for an answer that can't go out.
-      if (gate.state === 'pending' || !isStatus(status) || isOdd(headers ?? reason)) return refuseHead(this, gate, () => writeHead.apply(this, args as WriteHeadArguments))
+      if (gate.state === 'pending' || !isStatus(status) || isOdd(headers ?? reason))
+        return refuseHead(this, gate, () => writeHead.apply(this, args as WriteHeadArguments))
       this.statusCode = status
       if (typeof reason === 'string') this.statusMessage = reason
       setHeaders(this, original, typeof reason === 'string' ? headers : (headers ?? reason))
@@ -88,7 +112,8 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
   // Node's old name for the same.
   if ('writeHeader' in prototype) hooked['writeHeader'] = hooked['writeHead']
   if (_implicitHeader === undefined) delete hooked['_implicitHeader']
-  for (const [name, value] of Object.entries(hooked)) Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
+  for (const [name, value] of Object.entries(hooked))
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
   Object.defineProperty(prototype, 'headersSent', {
     get(this: NodeResponse) {
       return gates.get(this)?.state === 'pending' || sent.call(this)
@@ -140,9 +165,12 @@ function headersSentError(res: NodeResponse, verb: string): Error {
 function checkChunk(chunk: unknown): void {
   if (typeof chunk === 'string' || isUint8Array(chunk)) return
   const received = chunk === null ? 'null' : `type ${typeof chunk}`
-  throw Object.assign(new TypeError(`The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${received}`), {
-    code: 'ERR_INVALID_ARG_TYPE',
-  })
+  throw Object.assign(
+    new TypeError(`The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${received}`),
+    {
+      code: 'ERR_INVALID_ARG_TYPE',
+    },
+  )
 }
 
 function refuseHead(res: NodeResponse, gate: Gate, ask: () => NodeResponse): NodeResponse {

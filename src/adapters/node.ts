@@ -22,7 +22,11 @@ export function withSession<
   Data extends object,
   Req extends IncomingMessage | Http2ServerRequest = IncomingMessage,
   Res extends ServerResponse | Http2ServerResponse = ServerResponse,
->(sessions: Sessions<Data>, handler: (req: Req, res: Res, session: Session<Data>) => unknown, options: CommitOptions = {}): (req: Req, res: Res) => void {
+>(
+  sessions: Sessions<Data>,
+  handler: (req: Req, res: Res, session: Session<Data>) => unknown,
+  options: CommitOptions = {},
+): (req: Req, res: Res) => void {
   const manager = managerOf(sessions)
   return (request, response) => {
     // http2's compatibility API has what is used here of http's own classes.

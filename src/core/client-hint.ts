@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto'
 import { describeDevice } from './device.ts'
-import { decodeHead } from './head.ts'
 import type { RequestView } from './request.ts'
-import type { SessionRecord } from './store.ts'
 
 /**
  * Tells clients apart for renewal: a hash, under the record's own key, of what the browser calls itself and of its network.
  * Nothing rests on it but whose turn it is to be given a new secret.
  */
-export function clientHint({ head }: SessionRecord, view: RequestView): string {
-  const key = decodeHead(head)?.key ?? ''
+export function clientHint(key: string, view: RequestView): string {
   const { address = '' } = view
   const network = address.includes('.') ? address.slice(0, address.lastIndexOf('.')) : address.split(':').slice(0, 3).join(':')
-  return createHmac('sha256', key).update(`${describeDevice(view.header('user-agent'))}\n${network}`).digest('base64url').slice(0, 6)
+  return createHmac('sha256', key)
+    .update(`${describeDevice(view.header('user-agent'))}\n${network}`)
+    .digest('base64url')
+    .slice(0, 6)
 }

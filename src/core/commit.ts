@@ -13,8 +13,11 @@ import { hashSecret, mintSecret, type Secret, sameHash, wasIssued } from './toke
 export interface Change<Data extends object> {
   /** The record as the request knows it. */
   readonly record: SessionRecord
-  /** The data that the request started from, as text; null when it changed none. */
-  readonly baseText: string | null
+  /** Whether the request changed the data. */
+  readonly changed: boolean
+  /** The data that it started from, as text, and decoded. */
+  readonly baseText: string
+  readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: () => Content<Data>
   /** A change to run on the newest data, after this request's others. */
@@ -23,15 +26,16 @@ export interface Change<Data extends object> {
   readonly shown: { readonly secret: Secret; readonly hint: string; readonly asked: boolean } | null
 }
 
+export type Rework<Data> = (mine: Content<Data>) => Content<Data>
+
 /** What became of it. */
 export interface Committed<Data extends object> {
   /** The record that stands now, as far as is known. */
   readonly record: SessionRecord
-  /** The content as this change left it, and its text; null when it changed no data, or nothing was written. */
-  readonly content: Content<Data> | null
+  /** The text of the content as this change left it; null when it changed no data. */
   readonly text: string | null
-  /** What of the request's own content went into it, where that is another than `content`; null when nothing of it did. */
-  readonly seen: Content<Data> | null
+  /** Makes of what the request has now what it must go on with: the handler may have changed more while the write was on its way. */
+  readonly rework: Rework<Data>
   /** A secret to hand to the client. */
   readonly secret: Secret | null
   /** What `update` returned. */
@@ -48,9 +52,8 @@ interface Member<Data extends object> {
 
 /** What a member adds to the next record. */
 interface Draft<Data extends object> {
-  content: Content<Data> | null
   text: string | null
-  seen: Content<Data> | null
+  rework: Rework<Data>
   secret: Secret | null
   result: unknown
   collisions: readonly string[]
@@ -136,7 +139,8 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
       }
       if (tries === triesAtMost) throw contention(latest.id)
       // A renewal that lost to another write is let go: a later request will do it.
-      for (const member of members) if (!changesData(member.change)) member.settle({ record: latest, content: null, text: null, seen: null, secret: null, result: null })
+      for (const member of members)
+        if (!changesData(member.change)) member.settle({ record: latest, text: null, rework: asItIs, secret: null, result: null })
       members = members.filter(({ change }) => changesData(change))
       if (members.length === 0) return latest
       // Processes that fight for one record take turns better when they don't come back in step.
@@ -150,7 +154,7 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
 }
 
 function changesData<Data extends object>(change: Change<Data>): boolean {
-  return change.baseText !== null || change.update !== null
+  return change.changed || change.update !== null
 }
 
 /** The next record with all members' changes; null when there is nothing to write. Members that can't be stored have failed. */
@@ -174,39 +178,63 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
   return successor(core, latest, { head, data: text }, now)
 }
 
-function composeData<Data extends object>(core: DataCore<Data>, { baseText, mine, update }: Change<Data>, text: string): Draft<Data> {
-  const draft: Draft<Data> = { content: null, text: null, seen: null, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
-  if (baseText === null && update === null) return draft
-  // The handler may go on changing its data while the write is on its way.
-  if (baseText !== null && (baseText !== text || update !== null)) draft.seen = core.format.copy(mine())
-  if (baseText === null) draft.content = readContent(core, text)
-  else if (baseText === text) draft.content = mine()
-  else {
-    const { content, collisions } = mergeContent(readContent(core, baseText), readContent(core, text), mine(), core.rules)
-    draft.content = content
-    draft.collisions = collisions
-  }
+function composeData<Data extends object>(
+  core: DataCore<Data>,
+  { changed, baseText, base, mine, update }: Change<Data>,
+  text: string,
+): Draft<Data> {
+  const draft: Draft<Data> = { text: null, rework: asItIs, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
+  if (!changed && update === null) return draft
+  const { format, rules } = core
+  const theirs = baseText === text ? null : readContent(core, text)
+  const merged = (own: Content<Data>) => (theirs === null ? { content: own, collisions: [] } : mergeContent(base(), theirs, own, rules))
+  let content: Content<Data>
+  if (changed) ({ content, collisions: draft.collisions } = merged(mine()))
+  else content = theirs ?? readContent(core, text)
+  draft.rework = (own) => merged(own).content
   if (update !== null) {
-    // A copy of its own, for the function to change: it may have to run again.
-    draft.content = core.format.copy(draft.content)
-    draft.result = update(draft.content.data)
+    // Copies: the function may have to run again, and the handler may go on changing its own.
+    const before = changed ? format.copy(content) : content
+    const after = format.copy(content)
+    draft.result = update(after.data)
     if (isPromise(draft.result)) throw asyncUpdate(draft.result)
+    draft.rework = (own) => mergeContent(before, after, merged(own).content, rules).content
+    content = after
   }
-  draft.text = core.format.encode(draft.content)
+  draft.text = format.encode(content)
   return draft
+}
+
+function asItIs<Data>(mine: Content<Data>): Content<Data> {
+  return mine
 }
 
 /** @internal */
 export function asyncUpdate(result: Promise<unknown>): SojournError {
   result.catch(() => {}) // Nobody waits for it; its rejection must not end the process.
-  return new SojournError('ERR_SOJOURN_UPDATE_ASYNC', 'The function given to session.update() returned a promise, but it runs on the newest data at the moment of writing; do the waiting before, and hand in a synchronous function.')
+  return new SojournError(
+    'ERR_SOJOURN_UPDATE_ASYNC',
+    'The function given to session.update() returned a promise, but it runs on the newest data at the moment of writing; do the waiting before, and hand in a synchronous function.',
+  )
 }
 
-function renewHead<Data extends object>({ policy }: DataCore<Data>, { shown }: Change<Data>, text: string, now: number, draft: Draft<Data>): string {
+function renewHead<Data extends object>(
+  { policy }: DataCore<Data>,
+  { shown }: Change<Data>,
+  text: string,
+  now: number,
+  draft: Draft<Data>,
+): string {
   const head = shown === null ? null : decodeHead(text)
   if (shown === null || head === null) return text
   const hash = hashSecret(shown.secret)
-  const verdict = judge(head.renewal, (stored) => sameHash(stored, 0, hash), () => wasIssued(head.key, shown.secret), now, policy)
+  const verdict = judge(
+    head.renewal,
+    (stored) => sameHash(stored, 0, hash),
+    () => wasIssued(head.key, shown.secret),
+    now,
+    policy,
+  )
   let { renewal } = head
   if (verdict.kind === 'pending') {
     renewal = verdict.next
@@ -231,10 +259,10 @@ export function readContent<Data extends object>({ format }: DataCore<Data>, tex
 }
 
 function settle<Data extends object>({ events }: DataCore<Data>, { draft, settle: tell }: Member<Data>, record: SessionRecord): void {
-  const { content, text, seen, secret, result, collisions, confirmed, unshown } = draft!
+  const { text, rework, secret, result, collisions, confirmed, unshown } = draft!
   const { id, userId } = record
   if (collisions.length > 0) events.emit('conflict', { id, userId, paths: collisions })
   if (confirmed) events.emit('renewed', { id, userId })
   if (unshown) events.emit('suspected', { id, userId, reason: 'unshown' })
-  tell({ record, content, text, seen, secret, result })
+  tell({ record, text, rework, secret, result })
 }

@@ -105,10 +105,10 @@ export class ContentFormat<Data> {
     }
   }
 
-  /** A copy that shares nothing with the original. */
-  copy(content: Content<Data>): Content<Data> {
+  /** A copy that shares nothing with the original; `made` gathers the lists and objects of its data. */
+  copy(content: Content<Data>, made?: object[]): Content<Data> {
     try {
-      return { data: clone(content.data), flash: { ...content.flash }, aside: content.aside }
+      return { data: clone(content.data, made), flash: { ...content.flash }, aside: content.aside }
     } catch (error) {
       this.encode(content) // A cycle, or nested too deep: told by its path.
       throw error

@@ -97,6 +97,15 @@ function* lookAfter(core: Core, id: string, cause: unknown): Routine<SessionReco
   }
 }
 
+/** The records of one user. @throws ERR_SOJOURN_STORE */
+export async function* listRecords({ store }: Core, userId: string): AsyncGenerator<SessionRecord, void> {
+  try {
+    yield* store.list(userId)
+  } catch (cause) {
+    throw storeError(store, cause)
+  }
+}
+
 /** The next record over one: only what is said changes, and the last use if it has moved by more than a slice. */
 export function successor({ policy }: Core, record: SessionRecord, change: { head?: string; data?: string }, now: number): SessionRecord {
   const head = change.head ?? record.head
@@ -118,7 +127,11 @@ export function successor({ policy }: Core, record: SessionRecord, change: { hea
 /** A store's failure as the one class of error; what already is one stays as it is. */
 export function storeError(store: Store, cause: unknown): SojournError {
   if (cause instanceof SojournError) return cause
-  return new SojournError('ERR_SOJOURN_STORE', `The session store (${store.name}) failed: ${messageOf(cause)}. Nothing was changed as far as is known; try again.`, { cause })
+  return new SojournError(
+    'ERR_SOJOURN_STORE',
+    `The session store (${store.name}) failed: ${messageOf(cause)}. Nothing was changed as far as is known; try again.`,
+    { cause },
+  )
 }
 
 function isRefusal(cause: unknown): cause is SojournError {

@@ -15,7 +15,10 @@ export function parseDuration(value: Duration, option: string): number {
   const match = typeof value === 'string' ? shape.exec(value.trim()) : null
   const ms = typeof value === 'number' ? value : match === null ? Number.NaN : Number(match[1]) * units[match[2] ?? 'ms']!
   if (!Number.isFinite(ms) || ms < 1) {
-    throw new SojournError('ERR_SOJOURN_OPTION', `${option} is ${JSON.stringify(value)}, which is no length of time; write milliseconds (1800000) or '30m', '12h', '14d'.`)
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      `${option} is ${JSON.stringify(value)}, which is no length of time; write milliseconds (1800000) or '30m', '12h', '14d'.`,
+    )
   }
   return Math.round(ms)
 }

@@ -1,4 +1,4 @@
-import { type Core, land, readFresh } from './core.ts'
+import { type Core, land, listRecords, readFresh } from './core.ts'
 import { SojournError } from './errors.ts'
 import { decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
 import type { Routine } from './routine.ts'
@@ -72,11 +72,16 @@ export function* logout(core: Core, record: SessionRecord): Routine<boolean> {
 }
 
 /** Ends all of a user's sessions but one, until a listing finds nothing live. @returns how many */
-export async function endUser(core: Core, userId: string, except: SessionId | null, endOne: (id: SessionId) => Promise<boolean>): Promise<number> {
+export async function endUser(
+  core: Core,
+  userId: string,
+  except: SessionId | null,
+  endOne: (id: SessionId) => Promise<boolean>,
+): Promise<number> {
   let count = 0
   for (;;) {
     let found = 0
-    for await (const record of core.store.list(userId)) {
+    for await (const record of listRecords(core, userId)) {
       if (record.id === except || standingOf(record, core.clock.now()) !== 'live') continue
       if (await endOne(record.id)) found++
     }
@@ -86,19 +91,39 @@ export async function endUser(core: Core, userId: string, except: SessionId | nu
 }
 
 export function contention(id: SessionId): SojournError {
-  return new SojournError('ERR_SOJOURN_CONTENTION', `Session ${id} changed fifty times while one write tried to land; try again, and look for a loop that writes to it.`)
+  return new SojournError(
+    'ERR_SOJOURN_CONTENTION',
+    `Session ${id} changed fifty times while one write tried to land; try again, and look for a loop that writes to it.`,
+  )
 }
 
 /** The error for a write by a request that showed the token of a session that had logged in or out elsewhere. */
 export function movedError(id: SessionId): SojournError {
-  return new SojournError('ERR_SOJOURN_MOVED', `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new cookie.`)
+  return new SojournError(
+    'ERR_SOJOURN_MOVED',
+    `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new cookie.`,
+  )
+}
+
+/** The error for a write by a request that showed a secret which was replaced longer than a grace ago. */
+export function lateError(id: SessionId): SojournError {
+  return new SojournError(
+    'ERR_SOJOURN_MOVED',
+    `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new cookie.`,
+  )
 }
 
 /** The error for a request whose session ended or moved while it had it open. */
 export function goneError(id: SessionId, record: SessionRecord | null): SojournError {
   const cause = record === null ? null : decodeTombstone(record.head)?.cause
   if (cause === 'login') {
-    return new SojournError('ERR_SOJOURN_MOVED', `Session ${id} got a new ID by a login while this request had it open, so its changes were not stored; send the request again.`)
+    return new SojournError(
+      'ERR_SOJOURN_MOVED',
+      `Session ${id} got a new ID by a login while this request had it open, so its changes were not stored; send the request again.`,
+    )
   }
-  return new SojournError('ERR_SOJOURN_ENDED', `Session ${id} ended while this request had it open, so its changes were not stored; start a new visit.`)
+  return new SojournError(
+    'ERR_SOJOURN_ENDED',
+    `Session ${id} ended while this request had it open, so its changes were not stored; start a new visit.`,
+  )
 }

@@ -61,7 +61,11 @@ export class Events {
   #warn(error: SojournError): void {
     if (this.#warned.has(error.code)) return
     this.#warned.add(error.code)
-    process.emitWarning(error.message, { type: 'SojournWarning', code: error.code, detail: "Listen with sessions.on('error', …) to see every one." })
+    process.emitWarning(error.message, {
+      type: 'SojournWarning',
+      code: error.code,
+      detail: "Listen with sessions.on('error', …) to see every one.",
+    })
   }
 
   // A listener's failure must neither break the request that it was told of nor vanish.
@@ -75,7 +79,11 @@ export class Events {
   }
 
   #failed(name: EventName, cause: unknown): void {
-    const error = new Failure('ERR_SOJOURN_LISTENER', `A listener of the event '${name}' failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    const error = new Failure(
+      'ERR_SOJOURN_LISTENER',
+      `A listener of the event '${name}' failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
     if (name === 'error') this.#warn(error)
     else this.emit('error', { error, id: null })
   }

@@ -36,6 +36,7 @@ interface Rest {
   s?: Renewal['superseded']
   c?: Renewal['closing']
   l?: number
+  h?: string
   d?: string
 }
 
@@ -46,8 +47,15 @@ const hashAt = 23
 const timeAt = hashAt + 43
 const restAt = timeAt + 9
 
-export function newHead(key: string, hash: string, now: number, device: string | null, remembered: boolean): Head {
-  return { key, renewal: newRenewal(hash, now), device, remembered }
+export function newHead(
+  key: string,
+  hash: string,
+  now: number,
+  device: string | null,
+  remembered: boolean,
+  hint: string | null = null,
+): Head {
+  return { key, renewal: newRenewal(hash, now, hint), device, remembered }
 }
 
 export function encodeHead({ key, renewal, device, remembered }: Head): string {
@@ -57,7 +65,8 @@ export function encodeHead({ key, renewal, device, remembered }: Head): string {
   if (renewal.closing.length > 0) rest.c = renewal.closing
   if (renewal.late !== null) rest.l = renewal.late
   if (device !== null) rest.d = device
-  const { hash, at } = renewal.current
+  const { hash, at, hint } = renewal.current
+  if (hint !== null) rest.h = hint
   const text = asciiJson(rest)
   return (remembered ? remembers : visit) + key + hash + at.toString(36).padStart(9, '0') + (text === '{}' ? '' : text)
 }
@@ -70,7 +79,7 @@ export function decodeHead(head: string): Head | null {
   return {
     key: head.slice(1, hashAt),
     renewal: {
-      current: { hash: head.slice(hashAt, timeAt), at: currentSince(head) },
+      current: { hash: head.slice(hashAt, timeAt), at: currentSince(head), hint: rest.h ?? null },
       pending: rest.p ?? [],
       superseded: rest.s ?? [],
       closing: rest.c ?? [],
@@ -101,6 +110,11 @@ function isLive(head: string): boolean {
 /** Whether the timeouts of a remembered login hold. */
 export function isRemembered(head: string): boolean {
   return head.startsWith(remembers)
+}
+
+/** The key of the check bits and of client hints. */
+export function keyOf(head: string): string {
+  return head.slice(1, hashAt)
 }
 
 /** Since when the current secret has been current. */

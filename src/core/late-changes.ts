@@ -19,7 +19,9 @@ const atMost = 200
  */
 export class LateChanges {
   readonly #core: Core
-  #watched: Watched[] = []
+  /** A streamed answer has its session watched from its head on, and again at its end. */
+  #watched = new Set<Watched>()
+  readonly #told = new WeakSet<Watched>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(core: Core) {
@@ -27,8 +29,8 @@ export class LateChanges {
   }
 
   watch(session: Watched): void {
-    if (this.#watched.length >= atMost) return
-    this.#watched.push(session)
+    if (this.#watched.size >= atMost) return
+    this.#watched.add(session)
     this.#timer ??= setTimeout(() => this.look(), lookAfter).unref()
   }
 
@@ -37,11 +39,13 @@ export class LateChanges {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     const watched = this.#watched
-    this.#watched = []
-    for (const session of watched) if (session.isForgotten()) this.#report(session)
+    this.#watched = new Set()
+    for (const session of watched) if (!this.#told.has(session) && session.isForgotten()) this.#report(session)
   }
 
-  #report({ id }: Watched): void {
+  #report(session: Watched): void {
+    this.#told.add(session)
+    const { id } = session
     const error = new SojournError(
       'ERR_SOJOURN_LATE_CHANGE',
       `Session ${id ?? '(new)'} was changed after the response's head was sent, and the change was not stored; make it before, or call \`await session.save()\` after it.`,

@@ -1,5 +1,5 @@
 import { mergeContent } from './adopt.ts'
-import { readContent } from './commit.ts'
+import { readContent, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { type DataCore, insert, land, limitsOf, readFresh } from './core.ts'
 import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
@@ -22,14 +22,28 @@ export interface Issued {
 export function* create<Data extends object>(
   core: DataCore<Data>,
   data: string,
-  { userId, device, remembered }: { userId: string | null; device: string | null; remembered: boolean },
+  {
+    userId,
+    device,
+    hint,
+    remembered,
+  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean },
 ): Routine<Issued> {
   const key = mintKey()
   const secret = mintSecret(key)
   const now = core.clock.now()
-  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered))
+  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key)))
   const expiresAt = expiry(now, now, limitsOf(core.policy, head))
-  const record = yield* insert(core, () => ({ id: mintId(), version: versionStep(), userId, createdAt: now, lastSeenAt: now, expiresAt, head, data }))
+  const record = yield* insert(core, () => ({
+    id: mintId(),
+    version: versionStep(),
+    userId,
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt,
+    head,
+    data,
+  }))
   return { record, secret }
 }
 
@@ -42,18 +56,30 @@ export interface LoginSource<Data extends object> {
   /** What it made of them. */
   readonly mine: Content<Data>
   readonly device: string | null
+  /** What tells its client from others, under a record's key. */
+  readonly hint: (key: string) => string
 }
 
 /**
  * Logs a user in: inserts a new record with the data that come along, then puts a tombstone over the old one. The old one may
  * change meanwhile (then its newest data are merged again, into the new record, which nobody knows yet), or go.
  */
-export function* login<Data extends object>(core: DataCore<Data>, userId: string, options: LoginOptions<Data>, source: LoginSource<Data>): Routine<Issued & { content: Content<Data> }> {
+export function* login<Data extends object>(
+  core: DataCore<Data>,
+  userId: string,
+  options: LoginOptions<Data>,
+  source: LoginSource<Data>,
+): Routine<Issued & { rework: Rework<Data> }> {
   let opened = source.record
   // What is known may be old: that the session has expired is decided on what the store has now.
   if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = yield* readFresh(core, opened.id)
-  let { content, over } = yield* gather(core, userId, options, source, opened)
-  const created = yield* create(core, core.format.encode(content), { userId, device: source.device, remembered: options.remember === true })
+  let { content, rework, over } = yield* gather(core, userId, options, source, opened)
+  const created = yield* create(core, core.format.encode(content), {
+    userId,
+    device: source.device,
+    hint: source.hint,
+    remembered: options.remember === true,
+  })
   let { record } = created
   try {
     yield* checkEpoch(core, userId, options.epoch)
@@ -69,7 +95,7 @@ export function* login<Data extends object>(core: DataCore<Data>, userId: string
       // The button pressed twice: the other login of this user has the data.
       const followed = standing === 'tombstone' && (yield* followLogin(core, userId, stored!)) !== null
       if (over.userId !== null && standing !== 'live' && !followed) throw goneError(over.id, stored)
-      ;({ content, over } = yield* gather(core, userId, options, source, stored))
+      ;({ content, rework, over } = yield* gather(core, userId, options, source, stored))
       record = yield* rewrite(core, record, core.format.encode(content))
     }
   } catch (error) {
@@ -80,13 +106,13 @@ export function* login<Data extends object>(core: DataCore<Data>, userId: string
   }
   yield* endOldest(core, userId)
   core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
-  return { record, secret: created.secret, content }
+  return { record, secret: created.secret, rework }
 }
 
 /**
  * What comes along, given what stands at the old ID now.
  *
- * @returns the content, and the record that the tombstone goes over: null when nothing is there to be replaced
+ * @returns the content; how it is made of the request's own; the record that the tombstone goes over, null when nothing is there to be replaced
  */
 function* gather<Data extends object>(
   core: DataCore<Data>,
@@ -94,22 +120,25 @@ function* gather<Data extends object>(
   { carry }: LoginOptions<Data>,
   { record: opened, baseText, mine }: LoginSource<Data>,
   stored: SessionRecord | null,
-): Routine<{ content: Content<Data>; over: SessionRecord | null }> {
-  const chosen = (content: Content<Data>): Content<Data> => (carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) })
-  if (opened === null) return { content: chosen(mine), over: null }
+): Routine<{ content: Content<Data>; rework: Rework<Data>; over: SessionRecord | null }> {
+  const chosen = (content: Content<Data>): Content<Data> =>
+    carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) }
+  if (opened === null) return { content: chosen(mine), rework: chosen, over: null }
 
   const standing = standingOf(stored, core.clock.now())
   const over = standing === 'live' ? stored : null
   const from = standing === 'tombstone' ? yield* followLogin(core, userId, stored!) : over
   const isForeign = (record: SessionRecord): boolean => record.userId !== null && record.userId !== userId
-  if (from === null || isForeign(from)) return { content: core.format.initial(), over }
+  const fixed = (content: Content<Data>) => ({ content, rework: () => core.format.copy(content), over })
+  if (from === null || isForeign(from)) return fixed(core.format.initial())
   // What this request made of another user's session stays behind, also where that moved to one of this user's meanwhile.
-  if (isForeign(opened)) return { content: chosen(readContent(core, from.data)), over }
-  if (baseText === from.data) return { content: chosen(mine), over }
+  if (isForeign(opened)) return fixed(chosen(readContent(core, from.data)))
+  if (baseText === from.data) return { content: chosen(mine), rework: chosen, over }
   const base = baseText === null ? core.format.initial() : readContent(core, baseText)
-  const { content, collisions } = mergeContent(base, readContent(core, from.data), mine, core.rules)
+  const theirs = readContent(core, from.data)
+  const { content, collisions } = mergeContent(base, theirs, mine, core.rules)
   if (collisions.length > 0) core.events.emit('conflict', { id: from.id, userId: from.userId, paths: collisions })
-  return { content: chosen(content), over }
+  return { content: chosen(content), rework: (own) => chosen(mergeContent(base, theirs, own, core.rules).content), over }
 }
 
 /** Where logins of this user moved a session to, to the last: null when that is another user's, or gone. */
@@ -128,11 +157,17 @@ function* followLogin<Data extends object>(core: DataCore<Data>, userId: string,
 function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, epoch: number | string | undefined): Routine<void> {
   if (epoch === undefined) return
   if (core.epoch === undefined) {
-    throw new SojournError('ERR_SOJOURN_OPTION', 'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.')
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.',
+    )
   }
   const current = yield* wait(core.epoch(userId))
   if (current === epoch) return
-  throw new SojournError('ERR_SOJOURN_LOGIN_REFUSED', `The login of user ${JSON.stringify(userId)} was refused: the user's epoch changed after the password was checked; log in again.`)
+  throw new SojournError(
+    'ERR_SOJOURN_LOGIN_REFUSED',
+    `The login of user ${JSON.stringify(userId)} was refused: the user's epoch changed after the password was checked; log in again.`,
+  )
 }
 
 /** Other data for a record that nobody knows yet: nothing else can have changed it. */
@@ -147,7 +182,11 @@ function* abandon<Data extends object>(core: DataCore<Data>, record: SessionReco
   try {
     yield* wait(core.store.delete(record.id))
   } catch (cause) {
-    const error = new SojournError('ERR_SOJOURN_STORE', `Session ${record.id}, made for a login that failed, could not be removed; its token was never given out, and it expires by itself.`, { cause })
+    const error = new SojournError(
+      'ERR_SOJOURN_STORE',
+      `Session ${record.id}, made for a login that failed, could not be removed; its token was never given out, and it expires by itself.`,
+      { cause },
+    )
     core.events.emit('error', { error, id: record.id })
   }
 }

@@ -1,5 +1,5 @@
 import { CommitQueue } from './commit.ts'
-import { type DataCore, land, readFresh, storeError } from './core.ts'
+import { type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
 import { end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
@@ -49,7 +49,10 @@ export interface ManagerOptions<Data extends object> {
 /** The manager behind an application's sessions, for adapters. @throws ERR_SOJOURN_OPTION for anything else */
 export function managerOf<Data extends object>(sessions: Sessions<Data>): Manager<Data> {
   if (sessions instanceof Manager) return sessions
-  throw new SojournError('ERR_SOJOURN_OPTION', 'An adapter needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.')
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    'An adapter needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.',
+  )
 }
 
 /** Brings requests and records together. */
@@ -87,7 +90,10 @@ export class Manager<Data extends object> implements Sessions<Data> {
   of(request: object): Session<Data> {
     const session = this.#opened.get(request)
     if (session !== undefined) return session
-    throw new SojournError('ERR_SOJOURN_NO_SESSION', 'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.')
+    throw new SojournError(
+      'ERR_SOJOURN_NO_SESSION',
+      'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.',
+    )
   }
 
   /** The session of a request that an adapter brings, opened once: at once on a store that answers at once. */
@@ -114,7 +120,11 @@ export class Manager<Data extends object> implements Sessions<Data> {
 
   /** Opens the session whose token a request carries: the record when its secret is good, a new session in every other case. */
   admit(view: RequestView): Maybe<OpenSession<Data>> {
-    if (this.#closing !== null) throw new SojournError('ERR_SOJOURN_CLOSED', 'The sessions were closed, and a request came after; stop the server before sessions.close().')
+    if (this.#closing !== null)
+      throw new SojournError(
+        'ERR_SOJOURN_CLOSED',
+        'The sessions were closed, and a request came after; stop the server before sessions.close().',
+      )
     const token = parseToken(this.#transport.read(view))
     if (token === null) return new OpenSession(this, view)
     const { store } = this.core
@@ -139,7 +149,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     return new OpenSession(this, view, 'offline')
   }
 
-  #judge(view: RequestView, { id, secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+  #judge(view: RequestView, { secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
     if (record === null || standing === 'gone') return new OpenSession(this, view)
@@ -159,7 +169,13 @@ export class Manager<Data extends object> implements Sessions<Data> {
   #verdict(record: SessionRecord, secret: string, hash: string, now: number): ReturnType<typeof judge> {
     const head = decodeHead(record.head)
     if (head === null) return { kind: 'unknown' }
-    return judge(head.renewal, (stored) => sameHash(stored, 0, hash), () => wasIssued(head.key, secret), now, this.core.policy)
+    return judge(
+      head.renewal,
+      (stored) => sameHash(stored, 0, hash),
+      () => wasIssued(head.key, secret),
+      now,
+      this.core.policy,
+    )
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */
@@ -179,22 +195,22 @@ export class Manager<Data extends object> implements Sessions<Data> {
         return new OpenSession(this, view)
       }
       // Marked already: told once a grace.
-      if (verdict.next === null) return OpenSession.suspect(this, view, id)
+      if (verdict.next === null) return OpenSession.late(this, view, record)
       const head = encodeHead({ ...decodeHead(record.head)!, renewal: verdict.next })
       // Not a use: the times stay as they are.
       const marked: SessionRecord = { ...record, version: record.version + versionStep(), head }
       const landed: boolean = yield* land(core, marked, record.version)
       if (landed) {
         core.events.emit('suspected', { id, userId, reason: 'late' })
-        return OpenSession.suspect(this, view, id)
+        return OpenSession.late(this, view, record)
       }
-      if (tries === 20) return OpenSession.suspect(this, view, id)
+      if (tries === 20) return OpenSession.late(this, view, record)
       record = yield* readFresh(core, id)
     }
   }
 
   async *listByUser(userId: string): AsyncGenerator<SessionInfo> {
-    for await (const record of this.core.store.list(userId)) {
+    for await (const record of listRecords(this.core, userId)) {
       if (standingOf(record, this.core.clock.now()) !== 'live') continue
       const { id, createdAt, lastSeenAt, expiresAt, head } = record
       yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }

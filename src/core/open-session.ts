@@ -1,17 +1,16 @@
-import { adopt } from './adopt.ts'
 import { clientHint } from './client-hint.ts'
-import { asyncUpdate, type Change, type Committed } from './commit.ts'
+import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { limitsOf } from './core.ts'
 import { describeDevice } from './device.ts'
-import { end, logout, movedError } from './ending.ts'
+import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
-import { currentSince, isRemembered } from './head.ts'
+import { currentSince, isRemembered, keyOf } from './head.ts'
 import { create, type Issued, login } from './login.ts'
 import type { Manager } from './manager.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
-import { isPromise, type Routine, run, wait } from './routine.ts'
+import { isPromise, type Routine, run } from './routine.ts'
 import type { LoginOptions, Session } from './session.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
@@ -23,10 +22,12 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
  * new     nothing is stored; a write creates it
  * live    its record is open
  * moved   its token is that of a session that logged in or out elsewhere: only a login gets on from here
+ * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
+ *         Only a login gets on from here, and ends that session
  * ended   it turned out to be gone when this request wrote to it
  * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
  */
-export type SessionState = 'new' | 'live' | 'moved' | 'ended' | 'offline'
+export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
 /** What a request showed, and what it was found to be. */
 export interface Shown {
@@ -44,8 +45,6 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #state: SessionState
   #record: SessionRecord | null
   #shown: Shown | null
-  /** A session whose late secret this request showed: a login ends it. */
-  #suspect: SessionId | null = null
   readonly #copy: WorkingCopy<Data>
   readonly #isNew: boolean
   #renewAsked = false
@@ -56,14 +55,20 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
 
-  constructor(manager: Manager<Data>, view: RequestView, state: SessionState = 'new', record: SessionRecord | null = null, shown: Shown | null = null) {
+  constructor(
+    manager: Manager<Data>,
+    view: RequestView,
+    state: SessionState = 'new',
+    record: SessionRecord | null = null,
+    shown: Shown | null = null,
+  ) {
     this.#manager = manager
     this.#view = view
     this.#state = state
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core, state === 'live' ? record!.data : null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
   }
 
   static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
@@ -74,10 +79,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return new OpenSession(manager, view, 'moved', tombstone)
   }
 
-  static suspect<Data extends object>(manager: Manager<Data>, view: RequestView, id: SessionId): OpenSession<Data> {
-    const session = new OpenSession(manager, view)
-    session.#suspect = id
-    return session
+  static late<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord): OpenSession<Data> {
+    return new OpenSession(manager, view, 'late', record)
   }
 
   get state(): SessionState {
@@ -104,7 +107,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   set data(data: Data) {
-    this.#copy.replaceData(data)
+    this.#content().data = data
   }
 
   get id(): SessionId | null {
@@ -113,6 +116,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get isNew(): boolean {
+    this.#read = true
     return this.#isNew
   }
 
@@ -122,32 +126,43 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get createdAt(): number | null {
+    this.#read = true
     return this.#state === 'live' ? this.#record!.createdAt : null
   }
 
   get lastSeenAt(): number | null {
+    this.#read = true
     return this.#state === 'live' ? this.#record!.lastSeenAt : null
   }
 
   get expiresAt(): number | null {
+    this.#read = true
     return this.#state === 'live' ? this.#record!.expiresAt : null
   }
 
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     if (typeof userId !== 'string' || userId === '') {
-      throw new SojournError('ERR_SOJOURN_OPTION', `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`)
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`,
+      )
     }
     await this.#inTurn(() => this.#login(userId, options))
   }
 
   async #login(userId: string, options: LoginOptions<Data>): Promise<void> {
     const { core } = this.#manager
-    if (this.#state === 'ended') this.#leave()
-    const mine = core.format.copy(this.#content())
-    const source = { record: this.#record, baseText: this.#copy.baseText, mine, device: this.#device() }
-    if (this.#suspect !== null) await this.#endSuspect(this.#suspect)
-    const issued = await this.#guard(run(login(core, userId, options, source)))
-    this.#enter(issued, issued.content, mine)
+    if (this.#state === 'late') await this.#endForReuse(this.#record!.id)
+    if (this.#state === 'ended' || this.#state === 'late') this.#leave()
+    const source = {
+      record: this.#record,
+      baseText: this.#copy.baseText,
+      mine: this.#content(),
+      device: this.#device(),
+      hint: (key: string) => clientHint(key, this.#view),
+    }
+    const issued = await this.#guard(() => run(login(core, userId, options, source)))
+    this.#enter(issued, issued.rework)
   }
 
   async logout(): Promise<void> {
@@ -156,6 +171,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #logout(): Promise<void> {
     if (this.#state === 'offline') throw this.#offline()
+    if (this.#state === 'late') return
     if (this.#record === null) return this.#leave()
     const late = this.#state === 'moved'
     const ended = await run(logout(this.#manager.core, this.#record))
@@ -189,7 +205,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
       if (isPromise(result as Maybe<unknown>)) throw asyncUpdate(result as Promise<unknown>)
-      adopt(this.#content().data, draft.data)
+      this.#copy.become(draft)
       await this.#save()
       return result
     }
@@ -217,7 +233,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
       content.flash[this.#manager.flashKey()] = [kind, message]
       return
     }
-    const mine = Object.keys(content.flash).filter((key) => content.flash[key]![0] === kind).toSorted()
+    const mine = Object.keys(content.flash)
+      .filter((key) => content.flash[key]![0] === kind)
+      .toSorted()
     const messages = mine.map((key) => content.flash[key]![1])
     for (const key of mine) delete content.flash[key]
     return messages
@@ -230,7 +248,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Whether there are changes that no commit is coming for. */
   isForgotten(): boolean {
-    return this.#state !== 'ended' && this.#state !== 'moved' && this.#copy.isChanged
+    return (this.#state === 'new' || this.#state === 'live') && this.#copy.isChanged
   }
 
   /** The response's head is out: what the handler changes from here on, nobody commits. A request that never looked has changed nothing. */
@@ -311,29 +329,34 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #change(changed: boolean, renewing: boolean, update: ((data: Data) => unknown) | null): Change<Data> {
     return {
       record: this.#record!,
-      baseText: changed ? this.#copy.baseText : null,
+      changed,
+      baseText: this.#copy.baseText!,
+      base: () => this.#copy.base(),
       mine: () => this.#content(),
       update,
-      shown: renewing && this.#shown !== null ? { secret: this.#shown.secret, hint: clientHint(this.#record!, this.#view), asked: this.#renewAsked } : null,
+      shown:
+        renewing && this.#shown !== null
+          ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked }
+          : null,
     }
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {
-    const committed = await this.#guard(this.#manager.commits.commit(this.#change(this.#copy.isChanged, false, update)))
+    const committed = await this.#guard(() => this.#manager.commits.commit(this.#change(this.#copy.isChanged, false, update)))
     this.#take(committed)
     return committed
   }
 
-  #take({ record, content, text, seen, secret }: Committed<Data>): void {
+  #take({ record, text, rework, secret }: Committed<Data>): void {
     this.#record = record
-    if (content !== null && text !== null) this.#copy.rebase(content, text, seen)
+    if (text !== null) this.#copy.rebase(text, rework)
     if (secret !== null) this.#owe(record, secret)
   }
 
   /** After a store's answer that the session is gone, this request knows it too. */
-  async #guard<T>(answer: Maybe<T>): Promise<T> {
+  async #guard<T>(ask: () => Maybe<T>): Promise<T> {
     try {
-      return await answer
+      return await ask()
     } catch (error) {
       if (isGone(error)) this.#state = 'ended'
       throw error
@@ -342,18 +365,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   *#create(): Routine<void> {
     const { core } = this.#manager
-    const issued: Issued = yield* create(core, core.format.encode(this.#content()), { userId: null, device: this.#device(), remembered: false })
+    const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
+      userId: null,
+      device: this.#device(),
+      hint: (key) => clientHint(key, this.#view),
+      remembered: false,
+    })
     core.events.emit('created', { id: issued.record.id, userId: null })
-    this.#enter(issued, this.#content(), null)
+    this.#enter(issued, (mine) => mine)
   }
 
   /** From here on this request has the new session. */
-  #enter({ record, secret }: Issued, content: Content<Data>, seen: Content<Data> | null): void {
+  #enter({ record, secret }: Issued, rework: Rework<Data>): void {
     this.#state = 'live'
     this.#record = record
     this.#shown = null
-    this.#suspect = null
-    this.#copy.rebase(content, record.data, seen)
+    this.#copy.rebase(record.data, rework)
     this.#owe(record, secret)
   }
 
@@ -384,7 +411,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return describeDevice(this.#view.header('user-agent'))
   }
 
-  async #endSuspect(id: SessionId): Promise<void> {
+  async #endForReuse(id: SessionId): Promise<void> {
     const { core } = this.#manager
     const { ended, record } = await run(end(core, id, 'reuse'))
     if (ended) core.events.emit('suspected', { id, userId: record!.userId, reason: 'reuse' })
@@ -398,10 +425,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Why a write has nowhere to go. */
   #refusal(): SojournError {
-    return this.#state === 'offline' ? this.#offline() : movedError(this.#record!.id)
+    if (this.#state === 'offline') return this.#offline()
+    return this.#state === 'late' ? lateError(this.#record!.id) : movedError(this.#record!.id)
   }
 
   #offline(): SojournError {
-    return new SojournError('ERR_SOJOURN_STORE', 'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.')
+    return new SojournError(
+      'ERR_SOJOURN_STORE',
+      'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.',
+    )
   }
 }

@@ -42,8 +42,13 @@ export function resolvePolicy(options: TimeoutOptions = {}): Policy {
   const absolute = parseDuration(options.absolute ?? '12h', 'timeouts.absolute')
   const rememberedAbsolute = parseDuration(remembered.absolute ?? '90d', 'timeouts.remembered.absolute')
   const limits = (idle: number, absolute: number): Limits => {
-    const slice = options.slice === undefined ? Math.max(1, Math.min(Math.round(idle / 10), 300_000)) : parseDuration(options.slice, 'timeouts.slice')
-    if (slice > idle) throw new SojournError('ERR_SOJOURN_OPTION', `timeouts.slice (${slice} ms) is longer than an idle timeout (${idle} ms), which would then not hold; shorten the slice.`)
+    const slice =
+      options.slice === undefined ? Math.max(1, Math.min(Math.round(idle / 10), 300_000)) : parseDuration(options.slice, 'timeouts.slice')
+    if (slice > idle)
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `timeouts.slice (${slice} ms) is longer than an idle timeout (${idle} ms), which would then not hold; shorten the slice.`,
+      )
     return { idle, absolute, slice }
   }
   return {

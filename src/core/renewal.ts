@@ -11,7 +11,8 @@
  * Pure functions of the state, the secret's hash, the client's hint and the time. Stores keep the state in the record's head.
  */
 export interface Renewal {
-  readonly current: { readonly hash: string; readonly at: number }
+  /** With the client that it was given to, as far as that is known: the owner's turn is its own, whoever else asks. */
+  readonly current: { readonly hash: string; readonly at: number; readonly hint: string | null }
   /** Oldest first, as all lists here. */
   readonly pending: readonly Pending[]
   readonly superseded: readonly string[]
@@ -51,8 +52,8 @@ export type Verdict =
 const keptForEachHint = 6
 const hintsAtMost = 4
 
-export function newRenewal(hash: string, now: number): Renewal {
-  return { current: { hash, at: now }, pending: [], superseded: [], closing: [], late: null }
+export function newRenewal(hash: string, now: number, hint: string | null = null): Renewal {
+  return { current: { hash, at: now, hint }, pending: [], superseded: [], closing: [], late: null }
 }
 
 /**
@@ -77,7 +78,7 @@ function confirm(state: Renewal, shown: number, now: number, { grace }: RenewalT
   const closing = state.closing.filter((closing) => now <= closing.until)
   for (const hash of [state.current.hash, ...state.superseded]) closing.push({ hash, until })
   return {
-    current: { hash: state.pending[shown]!.hash, at: now },
+    current: { hash: state.pending[shown]!.hash, at: now, hint: state.pending[shown]!.hint },
     pending: state.pending.slice(shown + 1),
     superseded: state.pending.slice(0, shown).map((pending) => pending.hash),
     closing,
@@ -91,7 +92,14 @@ function confirm(state: Renewal, shown: number, now: number, { grace }: RenewalT
  *
  * @param asked renewal is due now, whatever the age of the current secret (`session.renew()`)
  */
-export function isDue(state: Renewal, kind: Verdict['kind'], hint: string, now: number, { renew, grace }: RenewalTimes, asked = false): boolean {
+export function isDue(
+  state: Renewal,
+  kind: Verdict['kind'],
+  hint: string,
+  now: number,
+  { renew, grace }: RenewalTimes,
+  asked = false,
+): boolean {
   if (kind !== 'current' && kind !== 'superseded') return false
   if (kind === 'current' && !asked && now - state.current.at < renew) return false
   const mine = given(state, hint)
@@ -116,9 +124,10 @@ function given(state: Renewal, hint: string): Pending[] {
   return state.pending.filter((pending) => pending.hint === name)
 }
 
-// Four clients are told apart, so that a thief's requests can't use up the owner's turn; a fifth counts as the last of them,
-// so that a thief who changes clothes each time can't fill the record.
+// The owner and three others are told apart, so that a thief's requests can't use up the owner's turn; one more counts as the
+// last of the others, so that a thief who changes clothes each time can't fill the record.
 function bucket(state: Renewal, hint: string): string {
-  const hints = [...new Set(state.pending.map((pending) => pending.hint))]
-  return hints.includes(hint) || hints.length < hintsAtMost ? hint : hints.at(-1)!
+  const owner = state.current.hint
+  const others = [...new Set(state.pending.map((pending) => pending.hint))].filter((other) => other !== owner)
+  return hint === owner || others.includes(hint) || others.length < hintsAtMost - 1 ? hint : others.at(-1)!
 }

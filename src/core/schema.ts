@@ -14,9 +14,7 @@ export interface StandardSchema<Output = unknown> {
   }
 }
 
-export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] }
+export type SchemaResult<Output> = { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
 
 interface SchemaIssue {
   readonly message: string

@@ -36,7 +36,8 @@ export class Sweeper {
     // Jittered, so that many processes on one store don't sweep in step.
     const delay = this.#interval * (0.75 + Math.random() / 2)
     this.#timer = setTimeout(() => {
-      this.sweep().catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
+      this.sweep()
+        .catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
         .finally(() => this.#schedule())
     }, delay).unref()
   }
@@ -45,7 +46,7 @@ export class Sweeper {
     const { events } = this.#core
     await this.#checkClock()
     let count = 0
-    for (let more = true; more && !this.#closed; ) {
+    for (let more = true; more && !this.#closed;) {
       const swept = await this.#batch()
       for (const { id, userId, head } of swept.removed) if (decodeTombstone(head) === null) events.emit('expired', { id, userId })
       count += swept.removed.length

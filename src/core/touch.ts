@@ -34,14 +34,19 @@ export class Toucher {
   }
 
   #add(touch: Touch): void {
-    this.#waiting.set(touch.id, touch)
+    if (this.#isNewest(touch)) this.#waiting.set(touch.id, touch)
     if (this.#waiting.size >= batchSize) this.#send()
     else this.#timer ??= setTimeout(() => this.#send(), batchTime).unref()
   }
 
   #now(touch: Touch): Maybe<void> {
-    this.#waiting.delete(touch.id)
+    if (this.#isNewest(touch)) this.#waiting.delete(touch.id)
     return this.#store([touch])
+  }
+
+  /** A slow request knows an older record, on which no touch lands any more: it must not take the place of one that will. */
+  #isNewest({ id, version }: Touch): boolean {
+    return version >= (this.#waiting.get(id)?.version ?? 0)
   }
 
   /** Notes what waits, and resolves when all is answered. */

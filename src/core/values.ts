@@ -16,17 +16,26 @@ export function setOwn(object: Plain, key: string, value: unknown): void {
   else object[key] = value
 }
 
-/** A copy that shares nothing with the original. */
-export function clone<T>(value: T): T
-export function clone(value: unknown): unknown {
+/**
+ * A copy that shares nothing with the original.
+ *
+ * @param made gathers the lists and objects of the copy, for who must know later which are its own
+ */
+export function clone<T>(value: T, made?: object[]): T
+export function clone(value: unknown, made?: object[]): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(clone)
+  if (Array.isArray(value)) {
+    const copy: unknown[] = value.map((item: unknown) => clone(item, made))
+    made?.push(copy)
+    return copy
+  }
   if (value instanceof Date) return new Date(value)
   if (value instanceof Map) return new Map([...value].map(([key, item]) => [clone(key), clone(item)]))
-  if (value instanceof Set) return new Set([...value].map(clone))
+  if (value instanceof Set) return new Set([...value].map((item) => clone(item)))
   if (!isObject(value)) return value
   const copy: Plain = {}
-  for (const key of Object.keys(value)) setOwn(copy, key, clone(value[key]))
+  for (const key of Object.keys(value)) setOwn(copy, key, clone(value[key], made))
+  made?.push(copy)
   return copy
 }
 

@@ -1,21 +1,20 @@
-import { adopt, mergeContent, sameContent } from './adopt.ts'
+import { adopt, sameContent } from './adopt.ts'
+import type { Rework } from './commit.ts'
 import type { Content, ContentFormat } from './content.ts'
-import type { DataCore } from './core.ts'
-import type { MergeRules } from './merge.ts'
 
 /** The content that one request works on: decoded when it is first looked at, compared at the commit with what it was. */
 export class WorkingCopy<Data extends object> {
   readonly #format: ContentFormat<Data>
-  readonly #rules: MergeRules
   readonly #onUnreadable: (error: unknown) => void
   /** The stored text that it started from; null for the initial content. */
   #text: string | null
   #base: Content<Data> | null = null
   #mine: Content<Data> | null = null
+  /** The lists and objects of `#mine` that are our own, and may be changed in place. */
+  #made: object[] = []
 
-  constructor({ format, rules }: DataCore<Data>, text: string | null, onUnreadable: (error: unknown) => void) {
+  constructor(format: ContentFormat<Data>, text: string | null, onUnreadable: (error: unknown) => void) {
     this.#format = format
-    this.#rules = rules
     this.#text = text
     this.#onUnreadable = onUnreadable
   }
@@ -30,33 +29,27 @@ export class WorkingCopy<Data extends object> {
   }
 
   get isChanged(): boolean {
-    return this.#mine !== null && !sameContent((this.#base ??= this.#read()), this.#mine)
+    return this.#mine !== null && !sameContent(this.base(), this.#mine)
+  }
+
+  /** What the request started from. */
+  base(): Content<Data> {
+    return (this.#base ??= this.#read())
   }
 
   /** What the request sees and changes. */
   content(): Content<Data> {
     if (this.#mine === null) {
-      this.#base = this.#read()
-      this.#mine = this.#format.copy(this.#base)
+      this.#mine = this.#format.copy(this.base(), this.#made)
     }
     return this.#mine
   }
 
-  replaceData(data: Data): void {
-    this.content().data = data
-  }
-
-  /**
-   * This content was stored as this text: changes count from there. What the handler changed while that was on its way stays,
-   * as a change to be stored.
-   *
-   * @param seen what went into it of what the handler had made; null when nothing did
-   */
-  rebase(content: Content<Data>, text: string, seen: Content<Data> | null): void {
-    if (this.#mine !== null && this.#mine !== content) {
-      const from = seen ?? (this.#base ??= this.#read())
-      this.#become(sameContent(from, this.#mine) ? content : mergeContent(from, content, this.#mine, this.#rules).content)
-    }
+  /** This text was stored: changes count from there. What the handler changed while that was on its way stays a change. */
+  rebase(text: string, rework: Rework<Data>): void {
+    const mine = this.#mine
+    const next = mine === null ? null : rework(mine)
+    if (next !== null && next !== mine) this.become(next)
     this.#text = text
     this.#base = null
   }
@@ -66,14 +59,19 @@ export class WorkingCopy<Data extends object> {
     this.#text = null
     if (this.#mine === null) return
     this.#base = this.#format.initial()
-    this.#become(this.#format.copy(this.#base))
+    this.become(this.#base)
   }
 
   /** Other content in the same `data` object, which the handler may hold. */
-  #become(content: Content<Data>): void {
+  become(content: Content<Data>): void {
     if (this.#mine === null) return
-    adopt(this.#mine.data, content.data)
-    this.#mine = { ...content, data: this.#mine.data }
+    const ours = new Set(this.#made)
+    const next = this.#format.copy(content, this.#made)
+    if (ours.has(this.#mine.data)) {
+      adopt(this.#mine.data, next.data, (container) => ours.has(container))
+      next.data = this.#mine.data
+    }
+    this.#mine = next
   }
 
   #read(): Content<Data> {

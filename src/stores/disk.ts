@@ -1,12 +1,11 @@
 import { resolve } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { SojournError } from '../core/errors.ts'
 import { parseSize, type Size } from '../core/size.ts'
 import type { Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Environment, openEnvironment } from './disk/environment.ts'
 import { expiryKey, idOfExpiryKey, userKey } from './disk/keys.ts'
 import { Reader } from './disk/reader.ts'
-import { dataBytesOf, decode, encode, headOf, isRecord, retimed, stampOf, type Stored, storedOf } from './disk/record.ts'
+import { dataBytesOf, decode, encode, headOf, isRecord, retimed, type Stored, storedOf } from './disk/record.ts'
 import { Room } from './disk/room.ts'
 import { Writer } from './disk/writer.ts'
 
@@ -47,7 +46,7 @@ export function disk(path: string, { durability = 'committed', maxBytes = '16 GB
 }
 
 const nothing = Buffer.alloc(0)
-const rowsOfTurn = 50
+const rowsOfTurn = 100
 
 // Roughly what the index entries of one record take.
 const indexBytes = 200
@@ -61,8 +60,8 @@ class DiskStore implements Store {
 
   #environment: Environment
   #reader: Reader
-  #writer: Writer
   #room: Room
+  #writer: Writer
   #closing: Promise<void> | null = null
 
   constructor(folder: string, flush: boolean, maxBytes: number) {
@@ -70,8 +69,8 @@ class DiskStore implements Store {
     // lmdb enlarges the map when it must; to do that while it works is what this spares it.
     this.#environment = openEnvironment(this.name, folder, Math.ceil(Math.min(maxBytes * 1.25, 2 ** 40) + 64 * 2 ** 20))
     this.#reader = new Reader(this.name, this.#environment)
-    this.#writer = new Writer(this.name, this.#environment, this.#reader, flush)
     this.#room = new Room(this.name, folder, this.#environment, maxBytes)
+    this.#writer = new Writer(this.name, this.#environment, this.#reader, this.#room, flush)
   }
 
   get(id: string, { fresh = false }: { readonly fresh?: boolean } = {}): SessionRecord | null {
@@ -89,10 +88,7 @@ class DiskStore implements Store {
       stored = storedOf(reader.record('put', record.id))
     }
     if (versionOf(stored) !== expected || record.version <= expected) return false
-    const bytes = encode(record, Math.random())
-    // A put that adds no data, such as one that ends a session, must not fail for want of room.
-    this.#room.take(stored === null ? bytes.length + indexBytes : dataBytesOf(bytes) - stored.dataBytes)
-    return this.#put(record, expected, bytes, stored)
+    return this.#put(record, expected, stored)
   }
 
   async touch(batch: readonly Touch[]): Promise<void> {
@@ -126,20 +122,16 @@ class DiskStore implements Store {
     reader.refresh()
     const rows = reader.expired(now, limit + 1)
     this.rowsVisited += rows.length
+    const removed: Removed[] = []
     let failure: unknown = null
-    const removals: Promise<Removed | null>[] = []
-    for (const row of rows.slice(0, limit)) {
-      const removal = this.#sweepRow(row)
-      removals.push(
-        removal.catch((error: unknown) => {
-          failure = error
-          return null
-        }),
-      )
-      // Hundreds in one turn would hold up requests for milliseconds.
-      if (removals.length % rowsOfTurn === 0) await setImmediate()
+    // Hundreds in one turn would hold up requests, and other processes' writes, for milliseconds.
+    for (let done = 0; done < limit && done < rows.length; done += rowsOfTurn) {
+      const turn = rows.slice(done, Math.min(done + rowsOfTurn, limit))
+      for (const answer of await Promise.allSettled(turn.map(async (row) => await this.#sweepRow(row)))) {
+        if (answer.status === 'rejected') failure = answer.reason
+        else if (answer.value !== null) removed.push(answer.value)
+      }
     }
-    const removed = (await Promise.all(removals)).filter((removal) => removal !== null)
     // What was removed must be told of, even if the rest could not be.
     if (failure !== null && removed.length === 0) throw failure
     return { removed, more: rows.length > limit || failure !== null }
@@ -154,14 +146,16 @@ class DiskStore implements Store {
     try {
       await this.#writer.drain()
     } finally {
+      this.#room.close()
       await this.#environment.root.close()
     }
   }
 
-  async #put(record: SessionRecord, expected: number, bytes: Buffer, found: Stored | null): Promise<boolean> {
+  async #put(record: SessionRecord, expected: number, found: Stored | null): Promise<boolean> {
     const { id, expiresAt, userId } = record
     const { sessions, expiry, users } = this.#environment
-    const stamp = stampOf(bytes)
+    const stamp = Math.random()
+    const bytes = encode(record, stamp)
     let stored = found
     do {
       const before = stored
@@ -176,7 +170,10 @@ class DiskStore implements Store {
           if (userId !== null) void users.put(userKey(userId, id), nothing)
         }
       }
-      if (await this.#writer.write('put', { id, over: before?.stamp ?? null, stamp, apply })) return true
+      // A put that adds no data, such as one that ends a session, must not fail for want of room.
+      const growth = before === null ? bytes.length + indexBytes : dataBytesOf(bytes) - before.dataBytes
+      const write = { id, over: before?.stamp ?? null, stamp, bytes: bytes.length, growth, apply }
+      if (await this.#writer.write('put', write)) return true
       stored = storedOf(this.#open('put').recordAgain('put', id, before?.stamp ?? null))
       // A touch changes the stamp and not the version: then this goes over what the touch left.
     } while (versionOf(stored) === expected)
@@ -196,7 +193,7 @@ class DiskStore implements Store {
         void expiry.remove(expiryKey(stored.expiresAt, id))
         void expiry.put(expiryKey(expiresAt, id), nothing)
       }
-      if (await this.#writer.write('touch', { id, over: stored.stamp, stamp, apply })) return
+      if (await this.#writer.write('touch', { id, over: stored.stamp, stamp, bytes: next.length, growth: 0, apply })) return
       bytes = this.#open('touch').recordAgain('touch', id, stored.stamp)
     }
   }
@@ -226,7 +223,7 @@ class DiskStore implements Store {
       await this.#remove('sweep', id, bytes, over, row)
     } else {
       const apply = () => void this.#environment.expiry.remove(row)
-      await this.#writer.write('sweep', { id, over, stamp: null, apply })
+      await this.#writer.write('sweep', { id, over, stamp: null, bytes: 0, growth: 0, apply })
     }
     return null
   }
@@ -241,7 +238,7 @@ class DiskStore implements Store {
       else if (row !== null) void expiry.remove(row)
       if (typeof stored?.userId === 'string') void users.remove(userKey(stored.userId, id))
     }
-    return await this.#writer.write(verb, { id, over, stamp: null, apply })
+    return await this.#writer.write(verb, { id, over, stamp: null, bytes: 0, growth: 0, apply })
   }
 
   #open(verb: string): Reader {

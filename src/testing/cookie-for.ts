@@ -22,8 +22,10 @@ export async function cookieFor<Data extends object>(sessions: Sessions<Data>, o
   const session = await sessions.open({ url: secure ? 'https://localhost/' : 'http://localhost/', headers })
   if (data !== undefined) Object.assign(session.data, data)
   if (userId !== undefined) await session.login(userId, { remember })
-  else if (data === undefined) throw new TypeError('A session that nothing was written to is not stored: give cookieFor() a userId or data.')
+  else if (data === undefined)
+    throw new TypeError('A session that nothing was written to is not stored: give cookieFor() a userId or data.')
   const cookie = (await session.commit()).getSetCookie()[0]
-  if (cookie === undefined) throw new TypeError('The data given to cookieFor() are the initial data, so nothing was stored; give it a userId or other data.')
+  if (cookie === undefined)
+    throw new TypeError('The data given to cookieFor() are the initial data, so nothing was stored; give it a userId or other data.')
   return cookie.slice(0, cookie.indexOf(';'))
 }

@@ -72,23 +72,29 @@ export function readCookie(header: string, name: string): string | null {
   let value: string | null = null
   for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at + name.length)) {
     const before = header.charCodeAt(at - 1)
-    const begins = at === 0 || before === semicolon || before === space || before === tab
+    const begins = at === 0 || before === semicolon || isBlank(before)
     if (!begins || header.charCodeAt(at + name.length) !== equals) continue
     if (!startsPair(header, at)) continue
     if (value !== null) return null
     const from = at + name.length + 1
-    const to = header.indexOf(';', from)
-    value = header.slice(from, to === -1 ? header.length : to).trimEnd()
+    const end = header.indexOf(';', from)
+    let to = end === -1 ? header.length : end
+    while (to > from && isBlank(header.charCodeAt(to - 1))) to--
+    value = header.slice(from, to)
   }
   return value
 }
 
 const [semicolon, space, tab, equals] = [0x3b, 0x20, 0x09, 0x3d]
 
+function isBlank(code: number): boolean {
+  return code === space || code === tab
+}
+
 /** Whether only white space stands between here and the pair's beginning: `a=b sid=c` is one cookie named `a`. */
 function startsPair(header: string, at: number): boolean {
   let i = at - 1
-  while (i >= 0 && (header.charCodeAt(i) === space || header.charCodeAt(i) === tab)) i--
+  while (i >= 0 && isBlank(header.charCodeAt(i))) i--
   return i < 0 || header.charCodeAt(i) === semicolon
 }
 
@@ -102,18 +108,29 @@ function checkOptions({ name = 'sid', domain, path, sameSite = 'lax', secure = '
   const refuse = (what: string): never => {
     throw new SojournError('ERR_SOJOURN_OPTION', what)
   }
-  if (!nameShape.test(name)) refuse(`cookie.name ${JSON.stringify(name)} is no cookie name; use letters, digits and -_. (RFC 6265bis, 4.1.1).`)
-  if (/^__(?:host|secure|http)-/i.test(name)) refuse(`cookie.name ${JSON.stringify(name)} bears a prefix already; leave it out, it is added wherever the connection is https.`)
-  if (domain !== undefined && !domainShape.test(domain)) refuse(`cookie.domain ${JSON.stringify(domain)} is no domain name; write it like 'example.com'.`)
-  if (path !== undefined && !(path.startsWith('/') && attributeShape.test(path))) refuse(`cookie.path ${JSON.stringify(path)} is no path; it begins with '/' and has no ';' or control characters.`)
-  if (!['lax', 'strict', 'none'].includes(sameSite)) refuse(`cookie.sameSite ${JSON.stringify(sameSite)} is none of 'lax', 'strict', 'none'.`)
-  if (secure !== 'auto' && secure !== true) refuse(`cookie.secure is ${JSON.stringify(secure)}; leave it out, so that the cookie is Secure wherever the connection is https, or set it to true.`)
-  if (sameSite === 'none' && secure !== true) refuse("cookie.sameSite 'none' is refused by browsers without Secure; set cookie.secure to true.")
-  if (partitioned === true && secure !== true) refuse('cookie.partitioned is refused by browsers without Secure; set cookie.secure to true.')
+  if (!nameShape.test(name))
+    refuse(`cookie.name ${JSON.stringify(name)} is no cookie name; use letters, digits and -_. (RFC 6265bis, 4.1.1).`)
+  if (/^__(?:host|secure|http)-/i.test(name))
+    refuse(`cookie.name ${JSON.stringify(name)} bears a prefix already; leave it out, it is added wherever the connection is https.`)
+  if (domain !== undefined && !domainShape.test(domain))
+    refuse(`cookie.domain ${JSON.stringify(domain)} is no domain name; write it like 'example.com'.`)
+  if (path !== undefined && !(path.startsWith('/') && attributeShape.test(path)))
+    refuse(`cookie.path ${JSON.stringify(path)} is no path; it begins with '/' and has no ';' or control characters.`)
+  if (!['lax', 'strict', 'none'].includes(sameSite))
+    refuse(`cookie.sameSite ${JSON.stringify(sameSite)} is none of 'lax', 'strict', 'none'.`)
+  if (secure !== 'auto' && secure !== true)
+    refuse(
+      `cookie.secure is ${JSON.stringify(secure)}; leave it out, so that the cookie is Secure wherever the connection is https, or set it to true.`,
+    )
+  if (sameSite === 'none' && secure !== true)
+    refuse("cookie.sameSite 'none' is refused by browsers without Secure; set cookie.secure to true.")
+  if (partitioned === true && secure !== true)
+    refuse('cookie.partitioned is refused by browsers without Secure; set cookie.secure to true.')
   const size = `__Secure-${name}`.length + tokenLength
   if (size > bytesAtMost) refuse(`cookie.name is so long that name and value take ${size} bytes; browsers keep ${bytesAtMost} at most.`)
   for (const [attribute, value] of Object.entries({ domain, path })) {
-    if ((value?.length ?? 0) > 1024) refuse(`cookie.${attribute} has more than 1024 bytes, and browsers leave out such an attribute (RFC 6265bis, 5.6).`)
+    if ((value?.length ?? 0) > 1024)
+      refuse(`cookie.${attribute} has more than 1024 bytes, and browsers leave out such an attribute (RFC 6265bis, 5.6).`)
   }
 }
 
@@ -147,5 +164,5 @@ class Diagnostic {
 /** Browsers treat these hosts as safe, and keep Secure cookies that they set over http. */
 function isLoopback(request: RequestView): boolean {
   const host = request.header('host') ?? ''
-  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i.test(host)
+  return /^(?:(?:[a-z\d-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i.test(host)
 }

@@ -34,7 +34,7 @@ function coded(code: SojournErrorCode): SojournError {
 
 async function insertMany(store: Store, count: number, fields: (index: number) => Partial<SessionRecord> = () => ({})) {
   const records = Array.from({ length: count }, (_, index) => newRecord(fields(index)))
-  const landed = await Promise.all(records.map((record) => store.put(record, 0)))
+  const landed = await Promise.all(records.map(async (record) => await store.put(record, 0)))
   expect(landed.every(Boolean)).toBe(true)
   return records
 }
@@ -42,15 +42,20 @@ async function insertMany(store: Store, count: number, fields: (index: number) =
 /** Inserts until no more fits. */
 async function fill(store: Store, fields: () => Partial<SessionRecord> = () => ({})) {
   const records: SessionRecord[] = []
-  for (;;) {
-    const record = newRecord(fields())
-    try {
-      await store.put(record, 0)
-      records.push(record)
-    } catch (error) {
-      return { records, error }
+  let error: unknown = null
+  const insertUntilFull = async () => {
+    while (error === null) {
+      const record = newRecord(fields())
+      try {
+        await store.put(record, 0)
+        records.push(record)
+      } catch (cause) {
+        error = cause
+      }
     }
   }
+  await Promise.all(Array.from({ length: 8 }, insertUntilFull))
+  return { records, error }
 }
 
 describe('durability', () => {
@@ -82,11 +87,9 @@ describe('durability', () => {
       const file = readFileSync(join(folder, 'data.mdb'))
       return Number(file.readBigUInt64LE(file.readUInt32LE(48) / 2 + 152))
     }
-    let record = newRecord()
-    await store.put(record, 0)
-    for (let version = 2; version <= 30; version++) {
-      record = { ...record, version }
-      expect(await store.put(record, version - 1)).toBe(true)
+    const record = newRecord()
+    for (let version = 1; version <= 30; version++) {
+      expect(await store.put({ ...record, version }, version - 1)).toBe(true)
       root.resetReadTxn()
       expect(flushed()).toBe((root.getStats() as { lastTxnId: number }).lastTxnId)
     }
@@ -97,12 +100,10 @@ describe('durability', () => {
   test('a committed write is acknowledged when other handles see it', async () => {
     const folder = newFolder()
     const [one, other] = [disk(folder), disk(folder)]
-    let record = newRecord()
-    await one.put(record, 0)
-    for (let version = 2; version <= 50; version++) {
-      record = { ...record, version }
-      await one.put(record, version - 1)
-      expect(other.get(record.id, fresh)).toEqual(record)
+    const record = newRecord()
+    for (let version = 1; version <= 50; version++) {
+      await one.put({ ...record, version }, version - 1)
+      expect(other.get(record.id, fresh)).toEqual({ ...record, version })
     }
     await one.close()
     await other.close()
@@ -303,7 +304,7 @@ describe('a sweep', () => {
     setImmediate(count)
     expect((await store.sweep(start + 1e9, 500)).removed.length).toBe(500)
     sweeping = false
-    expect(turns).toBeGreaterThanOrEqual(9)
+    expect(turns).toBeGreaterThanOrEqual(5)
     await store.close()
   })
 
@@ -394,7 +395,9 @@ describe('a store that is full', () => {
     expect(await store.put(tombstone, 1)).toBe(true)
     await store.touch([{ ...touched!, lastSeenAt: start + 1, expiresAt: start + 1e9 }])
     expect(store.get(touched!.id, fresh)).toMatchObject({ expiresAt: start + 1e9 })
-    expect(thrownBy(() => store.put({ ...grown!, version: 2, data: 'x'.repeat(100_000) }, 1))).toEqual(coded('ERR_SOJOURN_STORE_FULL'))
+    expect(await failureOf(() => store.put({ ...grown!, version: 2, data: 'x'.repeat(100_000) }, 1))).toEqual(
+      coded('ERR_SOJOURN_STORE_FULL'),
+    )
     expect(await store.delete(deleted!.id)).toBe(true)
     for (const record of records.slice(3)) expect(store.get(record.id)).toEqual(record)
     await store.close()
@@ -417,7 +420,8 @@ describe('a store that is full', () => {
       count += again.length
     }
     expect(count).toBeGreaterThan(records.length * 0.7)
-    expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(4e6)
+    // Half as large again, and what is kept ahead of it.
+    expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(3e6 + 8e6)
     await store.close()
     expect((await agreeingContentsOf(folder)).size).toBe(count)
   })
@@ -428,7 +432,7 @@ describe('close', () => {
     const folder = newFolder()
     const store = disk(folder)
     const records = Array.from({ length: 100 }, () => newRecord())
-    const puts = records.map((record) => store.put(record, 0))
+    const puts = records.map(async (record) => await store.put(record, 0))
     const listing = store.list()[Symbol.asyncIterator]()
     await Promise.all([store.close(), store.close()])
     expect((await Promise.all(puts)).every(Boolean)).toBe(true)

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, openSync, closeSync, readSync, statSync, statfsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { SojournError } from '../../core/errors.ts'
 import { failure } from './failure.ts'
@@ -76,10 +76,23 @@ function loadLmdb(): typeof import('lmdb') {
   }
 }
 
+/** Folder by folder: Node's own `recursive` never returns where a folder that is there, such as /proc, says that it is not. */
+function makePath(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return
+  const parent = dirname(folder)
+  if (parent !== folder) makePath(parent)
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another process was faster.
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error
+  }
+}
+
 /** Makes the folder, and looks at what is there before lmdb does: lmdb 3.5 crashes the process on a file that it can't open. */
 function makeFolder(name: string, folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makePath(folder)
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new SojournError(

@@ -1,7 +1,8 @@
-import type { RootDatabase } from 'lmdb'
+import { Commits } from './commits.ts'
 import type { Environment } from './environment.ts'
 import { failure, reasonOf } from './failure.ts'
 import type { Reader } from './reader.ts'
+import type { Room } from './room.ts'
 
 /** One change of a record and its index entries: all of it lands, or nothing. */
 export interface Write {
@@ -10,6 +11,9 @@ export interface Write {
   readonly over: number | null
   /** The stamp that it leaves; null where it leaves no record, or another's. */
   readonly stamp: number | null
+  /** How many bytes it writes, and by how many the sessions become larger. */
+  readonly bytes: number
+  readonly growth: number
   /** Queues the puts and removals. lmdb runs them on a thread of its own, if the condition holds there. */
   readonly apply: () => void
 }
@@ -20,6 +24,11 @@ interface Waiting {
 }
 
 type Sent = Promise<boolean> & { readonly flushed?: Promise<unknown> }
+
+// With the pages that even a small write makes lmdb write anew.
+function bytesOf(write: Write): number {
+  return write.bytes + 16 * 2 ** 10
+}
 
 /**
  * Sends writes to lmdb as its native conditional batches.
@@ -34,39 +43,47 @@ export class Writer {
   #name: string
   #environment: Environment
   #reader: Reader
+  #room: Room
   #flush: boolean
+  #commits: Commits
 
   #waiting = new Set<Waiting>()
   #underway = 0
+  #bytesUnderway = 0
   #whenIdle: (() => void) | null = null
 
-  // After a failed commit: writes go one by one, each in a commit of its own, until none is left.
+  // Where the disk is all but full, and after a failed commit: writes go one by one, each in a commit of its own, until none is left.
   #line: Promise<unknown> | null = null
   #failed = false
 
-  constructor(name: string, environment: Environment, reader: Reader, flush: boolean) {
+  constructor(name: string, environment: Environment, reader: Reader, room: Room, flush: boolean) {
     this.#name = name
     this.#environment = environment
     this.#reader = reader
+    this.#room = room
     this.#flush = flush
-    if (!flush) whenVisible(environment.root, () => this.#answerVisible())
+    this.#commits = new Commits(environment.root, () => this.#answerVisible())
   }
 
   /** True once it landed, false if its condition did not hold. Rejects with a SojournError; then it may have landed. */
   write(verb: string, write: Write): Promise<boolean> {
     return new Promise((resolve, reject) => {
+      const together = this.#line === null && this.#fits(write)
+      const bytes = together ? bytesOf(write) : 0
       const waiting = { write, resolve }
       this.#underway++
+      this.#bytesUnderway += bytes
       if (!this.#flush) this.#waiting.add(waiting)
       const settle = (answer: () => void): void => {
         this.#waiting.delete(waiting)
+        this.#bytesUnderway -= bytes
         answer()
         if (--this.#underway === 0) this.#whenIdle?.()
       }
       const failed = (error: unknown): void => settle(() => reject(error))
       const landed = (answer: boolean): void => settle(() => resolve(answer))
-      if (this.#line !== null) this.#inLine(verb, write).then(landed, failed)
-      else this.#send(write).then(landed, (error) => void this.#afterFailure(verb, waiting, error).then(landed, failed))
+      if (together) this.#send(write).then(landed, (error) => void this.#afterFailure(verb, waiting, error).then(landed, failed))
+      else this.#inLine(verb, write).then(landed, failed)
     })
   }
 
@@ -76,6 +93,18 @@ export class Writer {
     // After a failed commit lmdb waits for a flush that never comes, in `flushed` and in `close`: an empty commit ends that.
     if (this.#failed) await this.#emptyCommit()
     await this.#environment.root.flushed
+    await this.#commits.end()
+  }
+
+  /** True if there is room for it among what is under way, false if it should wait for that. */
+  #fits(write: Write): boolean {
+    try {
+      this.#room.take(write.growth, bytesOf(write), this.#bytesUnderway)
+      return true
+    } catch (error) {
+      if (write.growth > 0 || this.#bytesUnderway === 0) throw error
+      return false
+    }
   }
 
   // What fails a commit, say one record too large for the disk, fails all that lmdb put into it: each is sent again, alone.
@@ -101,6 +130,7 @@ export class Writer {
   async #alone(verb: string, write: Write): Promise<boolean> {
     // lmdb tells why a commit failed only if no earlier one is still being flushed then.
     await this.#emptyCommit()
+    this.#room.take(write.growth, bytesOf(write), 0)
     try {
       if (await this.#send(write)) return true
     } catch (error) {
@@ -133,36 +163,16 @@ export class Writer {
 
   #answerVisible(): void {
     if (this.#waiting.size === 0) return
-    this.#reader.refresh()
-    for (const waiting of this.#waiting) {
-      const { id, stamp } = waiting.write
-      if (stamp === null || this.#reader.stampOf('put', id) !== stamp) continue
-      this.#waiting.delete(waiting)
-      waiting.resolve(true)
+    try {
+      this.#reader.refresh()
+      for (const waiting of this.#waiting) {
+        const { id, stamp } = waiting.write
+        if (stamp === null || this.#reader.stampOf('put', id) !== stamp) continue
+        this.#waiting.delete(waiting)
+        waiting.resolve(true)
+      }
+    } catch {
+      // What can't be read now is answered by the flush.
     }
   }
-}
-
-/**
- * Calls back each time that a commit of this process can be read by all, and isn't flushed yet: milliseconds earlier on a slow
- * disk. lmdb signals that to its own thread of writes alone, hence the detour. It is no more than a hint: what has landed is
- * then read from the store, and where the hint stays out (another lmdb, another platform) the flush gives the answer.
- */
-function whenVisible(root: RootDatabase<Buffer, Buffer>, listener: () => void): void {
-  const visible = 1
-  const { env } = root as unknown as { env?: { startWriting?: (address: number, done: (status: number) => unknown) => unknown } }
-  const start = env?.startWriting
-  if (env === undefined || typeof start !== 'function') return
-  Object.defineProperty(env, 'startWriting', {
-    value: (address: number, done: (status: number) => unknown) =>
-      start.call(env, address, (status) => {
-        const answer = done(status)
-        try {
-          if (status === visible) listener()
-        } catch {
-          // What can't be read now is answered by the flush.
-        }
-        return answer
-      }),
-  })
 }

@@ -1,19 +1,20 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { writeSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import type { SessionRecord } from '../../../src/core/store.ts'
 import { disk } from '../../../src/stores/disk.ts'
 
-// Works on a folder until it is killed. Says on its standard output what it is about to do ("try") and what was
-// acknowledged ("done"), one JSON array a line, each written before anything else happens.
+// Works on a folder until it is killed. Notes in a file what it is about to do ("try") and what was acknowledged ("done"), one
+// JSON array a line, each written before anything else happens.
 
-const [, , folder, shared, soon] = process.argv as [string, string, string, string, string]
+const [, , folder, journal, shared, soon] = process.argv as [string, string, string, string, string, string]
+const file = openSync(journal, 'a')
 const ids = shared.split(',')
 const store = disk(folder)
 const start = Number(soon) - 1000
 const own: string[] = []
 
-function say(...line: unknown[]): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+function note(...line: unknown[]): void {
+  writeSync(file, `${JSON.stringify(line)}\n`)
 }
 
 function recordOf(id: string, version: number, fields: Partial<SessionRecord> = {}): SessionRecord {
@@ -37,8 +38,8 @@ async function change(): Promise<void> {
   const id = ids[randomInt(ids.length)]!
   const expected = (await store.get(id))?.version ?? 0
   const record = recordOf(id, expected + 1 + randomInt(2 ** 20))
-  say('try', 'put', id, expected, record.version)
-  if (await store.put(record, expected)) say('done', 'put', id, expected, record.version)
+  note('try', 'put', id, expected, record.version)
+  if (await store.put(record, expected)) note('done', 'put', id, expected, record.version)
 }
 
 async function touch(): Promise<void> {
@@ -48,33 +49,33 @@ async function touch(): Promise<void> {
     .filter((record) => record !== null)
     .map((record) => ({ ...record, lastSeenAt: start, expiresAt: record.expiresAt + randomInt(1000) }))
   await store.touch(touches)
-  for (const { id, version, expiresAt } of touches) say('done', 'touch', id, version, expiresAt)
+  for (const { id, version, expiresAt } of touches) note('done', 'touch', id, version, expiresAt)
 }
 
 /** A session of its own; some expire soon, so that sweeps find them. */
 async function insert(): Promise<void> {
   const id = randomBytes(12).toString('base64url')
   const sweepable = randomInt(3) === 0
-  say('try', sweepable ? 'insertSweepable' : 'insert', id)
+  note('try', sweepable ? 'insertSweepable' : 'insert', id)
   if (!(await store.put(recordOf(id, 1, sweepable ? { expiresAt: Number(soon) - randomInt(1000) } : {}), 0))) return
-  say('done', sweepable ? 'insertSweepable' : 'insert', id)
+  note('done', sweepable ? 'insertSweepable' : 'insert', id)
   if (!sweepable) own.push(id)
 }
 
 async function remove(): Promise<void> {
   const id = own.pop()
   if (id === undefined) return
-  say('try', 'delete', id)
-  if (await store.delete(id)) say('done', 'delete', id)
+  note('try', 'delete', id)
+  if (await store.delete(id)) note('done', 'delete', id)
 }
 
 async function sweep(): Promise<void> {
   const { removed } = await store.sweep(Number(soon), 5)
-  for (const { id } of removed) say('done', 'swept', id)
+  for (const { id } of removed) note('done', 'swept', id)
 }
 
 const verbs = [change, change, change, touch, insert, insert, insert, remove, sweep]
-say('ready')
+process.stdout.write('ready')
 await Promise.all(
   Array.from({ length: 8 }, async () => {
     for (;;) await verbs[randomInt(verbs.length)]!()

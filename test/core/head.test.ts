@@ -1,0 +1,185 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  currentSince,
+  decodeHead,
+  decodeTombstone,
+  encodeHead,
+  encodeTombstone,
+  goodHashes,
+  type Head,
+  isRemembered,
+  isTombstone,
+  newHead,
+  showsCurrent,
+  type Tombstone,
+} from '../../src/core/head.ts'
+import { hashSecret, mintKey, mintSecret, versionStep } from '../../src/core/token.ts'
+import { memory } from '../../src/stores/memory.ts'
+import { Site, start } from './site.ts'
+
+const printable = /^[\x20-\x7e]*$/
+const hash = fc.string().map(hashSecret)
+const time = fc.integer({ min: 0, max: 36 ** 9 - 1 })
+const hint = fc.string({ minLength: 6, maxLength: 6, unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '-', '_') })
+const oddText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('ada', '', '"', '\\', '\ud800', 'é', '🙂', '__proto__', 't{"cause":"login"}', '\0', '\u2028'),
+)
+
+const heads: fc.Arbitrary<Head> = fc.record({
+  key: fc.constant(null).map(mintKey),
+  renewal: fc.record({
+    current: fc.record({ hash, at: time, hint: fc.option(hint) }),
+    pending: fc.array(fc.record({ hash, at: time, hint }), { maxLength: 24 }),
+    superseded: fc.array(hash, { maxLength: 24 }),
+    closing: fc.array(fc.record({ hash, until: time }), { maxLength: 5 }),
+    late: fc.option(time),
+  }),
+  device: fc.option(oddText),
+  remembered: fc.boolean(),
+})
+
+const tombstones: fc.Arbitrary<Tombstone> = fc.record({
+  cause: fc.constantFrom('login', 'logout', 'ended', 'reuse'),
+  userId: fc.option(oddText),
+  target: fc.option(fc.constant('AAAAAAAAAAAAAAAA')),
+  sameUser: fc.boolean(),
+  hashes: fc.array(hash, { maxLength: 40 }),
+})
+
+describe('a head', () => {
+  test('of a new session is 75 characters and its device', () => {
+    const secretHash = hashSecret(mintSecret(mintKey()))
+    expect(encodeHead(newHead(mintKey(), secretHash, start, null, false))).toHaveLength(75)
+    expect(encodeHead(newHead(mintKey(), secretHash, start, 'Firefox on Windows', false))).toHaveLength(
+      75 + '{"d":"Firefox on Windows"}'.length,
+    )
+  })
+
+  test('comes back as it was, whatever it holds, and is printable ASCII', () => {
+    fc.assert(
+      fc.property(heads, (head) => {
+        const text = encodeHead(head)
+        expect(text).toMatch(printable)
+        expect(decodeHead(text)).toEqual(head)
+        expect(isRemembered(text)).toBe(head.remembered)
+        expect(currentSince(text)).toBe(head.renewal.current.at)
+        expect(isTombstone(text)).toBe(false)
+        expect(decodeTombstone(text)).toBeNull()
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('is asked for its current secret without being parsed', () => {
+    fc.assert(
+      fc.property(heads, (head) => {
+        const text = encodeHead(head)
+        expect(showsCurrent(text, head.renewal.current.hash)).toBe(true)
+        for (const { hash } of head.renewal.pending) expect(showsCurrent(text, hash)).toBe(hash === head.renewal.current.hash)
+        expect(showsCurrent(text, hashSecret('another'))).toBe(false)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('has good secrets: all but those whose grace is over', () => {
+    const head = newHead(mintKey(), 'current', start, null, false)
+    const renewal = {
+      ...head.renewal,
+      pending: [{ hash: 'pending', at: start, hint: 'hint' }],
+      superseded: ['superseded'],
+      closing: [
+        { hash: 'closed', until: start },
+        { hash: 'closing', until: start + 1 },
+      ],
+    }
+    expect(goodHashes({ ...head, renewal }, start)).toEqual(['current', 'pending', 'superseded', 'closed', 'closing'])
+    expect(goodHashes({ ...head, renewal }, start + 1)).toEqual(['current', 'pending', 'superseded', 'closing'])
+  })
+})
+
+describe('a tombstone', () => {
+  test('comes back as it was, whatever the user is called, and is printable ASCII', () => {
+    fc.assert(
+      fc.property(tombstones, (tombstone) => {
+        const text = encodeTombstone(tombstone)
+        expect(text).toMatch(printable)
+        expect(decodeTombstone(text)).toEqual(tombstone)
+        expect(isTombstone(text)).toBe(true)
+        expect(decodeHead(text)).toBeNull()
+        for (const hash of tombstone.hashes) expect(showsCurrent(text, hash)).toBe(false)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('of a user with an odd name lets the same one log in again', async () => {
+    for (const userId of ['é', '🙂 ', '"\\', '\ud800', '\u2028', '{"cause":"logout"}', 'x'.repeat(5000)]) {
+      const site = new Site()
+      const visitor = await site.visitor()
+      const again = site.browser(undefined, visitor.token)
+      await visitor.send(async (session) => await session.login(userId))
+      expect(await visitor.visit()).toBe(userId)
+      await again.send(async (session) => await session.login(userId))
+      expect(await again.send((session) => [session.userId, session.data.cart])).toEqual([userId, ['tea']])
+    }
+  })
+})
+
+describe('a head that another program wrote', () => {
+  const foreign = [
+    '',
+    'v',
+    'r',
+    't',
+    '{}',
+    'null',
+    'head',
+    'value',
+    'ready',
+    'true',
+    'tombstone',
+    't{',
+    'tnull',
+    't5',
+    't"login"',
+    't{}',
+    '{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"passport":{"user":"ada"}}',
+    `v${'!'.repeat(73)}`,
+    `v${'!'.repeat(74)}`,
+    `r${'a'.repeat(100)}`,
+    `v${'a'.repeat(74)}{`,
+    `v${'a'.repeat(74)}null`,
+    `v${'a'.repeat(74)}[]`,
+    `v${'a'.repeat(74)}"p"`,
+  ]
+
+  test.each(foreign)('opens no session, and is no failure: %j', async (head) => {
+    const store = memory()
+    const site = new Site({ store })
+    const owner = await site.member()
+    const { token } = owner
+    const record = (await site.record(owner))!
+    expect(store.put({ ...record, head, version: record.version + versionStep() }, record.version)).toBe(true)
+    await owner.send((session) => expect([session.isNew, session.id, session.userId, session.data.cart]).toEqual([true, null, null, []]))
+    expect(owner.setCookie).toBeNull()
+    expect(site.suspected).toEqual([])
+    await owner.send(async (session) => await session.login('ada'))
+    expect(owner.token!.slice(0, 16)).not.toBe(token!.slice(0, 16))
+    expect(await owner.visit()).toBe('ada')
+  })
+
+  test('is none of ours in any other form either', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 120, unit: 'binary-ascii' }), (text) => {
+        const head = decodeHead(text)
+        expect(head === null || /^[vr]/.test(text)).toBe(true)
+        expect(showsCurrent(text, hashSecret('any'))).toBe(false)
+        decodeTombstone(text)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})

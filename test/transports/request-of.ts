@@ -1,0 +1,12 @@
+import type { RequestView } from '../../src/core/request.ts'
+
+/** A request as a transport sees it. */
+export function requestOf({
+  secure,
+  headers = {},
+}: {
+  readonly secure: boolean
+  readonly headers?: Readonly<Record<string, string>>
+}): RequestView {
+  return { secure, address: '127.0.0.1', header: (name) => headers[name] }
+}
