@@ -42,7 +42,7 @@ export interface SessionsOptions<Data extends object> {
   /** Looks up a user's epoch, for `login(userId, { epoch })`. */
   readonly epoch?: ((userId: string) => Maybe<number | string | null>) | undefined
   /**
-   * How many sessions a user may have at once: a login beyond that ends the oldest (`5`), or is refused (`{ count: 5, then: 'refuse' }`).
+   * How many sessions a user may have at once: a login beyond that ends the oldest (`5`), or is refused (`{ count: 5, beyond: 'refuse' }`).
    * @default no limit (OWASP ASVS 5.0, 7.1.2 asks to decide and document one)
    */
   readonly maxPerUser?: number | MaxPerUser | undefined
@@ -79,6 +79,10 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0) {
     throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
   }
+  const { onStoreError = 'refuse' } = options
+  if (onStoreError !== 'refuse' && onStoreError !== 'anonymous') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `onStoreError is ${JSON.stringify(onStoreError)}; it must be 'refuse' or 'anonymous'.`)
+  }
   const core: DataCore<Data> = {
     store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
     maxPerUser: resolveMax(options.maxPerUser),
@@ -101,14 +105,18 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     core,
     transport: cookie(options.cookie),
     trustProxy: options.trustProxy ?? false,
-    onStoreError: options.onStoreError ?? 'refuse',
+    onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
   })
 }
 
 function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
   if (max === undefined) return null
-  const resolved: MaxPerUser = typeof max === 'number' ? { count: max, then: 'end-oldest' } : max
-  if (Number.isSafeInteger(resolved.count) && resolved.count > 0 && (resolved.then === 'end-oldest' || resolved.then === 'refuse')) return resolved
-  throw new SojournError('ERR_SOJOURN_OPTION', `maxPerUser is ${JSON.stringify(max)}; it must be a whole number from 1 up, or { count: 5, then: 'end-oldest' | 'refuse' }.`)
+  const resolved: MaxPerUser | null = typeof max === 'number' ? { count: max, beyond: 'end-oldest' } : max
+  const isSense = Number.isSafeInteger(resolved?.count) && resolved.count > 0 && ['end-oldest', 'refuse'].includes(resolved.beyond)
+  if (isSense) return resolved
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `maxPerUser is ${JSON.stringify(max)}; it must be a whole number from 1 up, or { count: 5, beyond: 'end-oldest' | 'refuse' }.`,
+  )
 }

@@ -1,7 +1,7 @@
 import { mergeContent } from './adopt.ts'
 import { readContent, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
-import { type DataCore, insert, land, limitsOf, readFresh } from './core.ts'
+import { type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
 import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { decodeTombstone, encodeHead, newHead } from './head.ts'
@@ -104,7 +104,12 @@ export function* login<Data extends object>(
     if (!(error instanceof SojournError && error.code === 'ERR_SOJOURN_UNKNOWN_OUTCOME')) yield* abandon(core, record)
     throw error
   }
-  yield* endOldest(core, userId)
+  try {
+    yield* endOldest(core, userId)
+  } catch (cause) {
+    // The login itself is done, and its token must go out: the user's next login ends what was left.
+    core.events.emit('error', { error: storeError(core.store, cause), id: record.id })
+  }
   core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
   return { record, secret: created.secret, rework }
 }

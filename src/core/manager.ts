@@ -162,7 +162,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     }
     const { kind } = this.#verdict(record, secret, hash, now)
     if (kind === 'unknown') return new OpenSession(this, view)
-    if (kind === 'late') return run(this.#refuse(view, record, secret, hash))
+    if (kind === 'late') return this.#refuseOr(view, record, secret, hash)
     return OpenSession.live(this, view, record, { secret, kind })
   }
 
@@ -176,6 +176,15 @@ export class Manager<Data extends object> implements Sessions<Data> {
       now,
       this.core.policy,
     )
+  }
+
+  #refuseOr(view: RequestView, record: SessionRecord, secret: string, hash: string): Maybe<OpenSession<Data>> {
+    try {
+      const refused = run(this.#refuse(view, record, secret, hash))
+      return isPromise(refused) ? refused.catch((cause: unknown) => this.#doWithout(view, cause)) : refused
+    } catch (cause) {
+      return this.#doWithout(view, cause)
+    }
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */

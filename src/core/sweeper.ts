@@ -5,6 +5,8 @@ import type { Swept } from './store.ts'
 
 const batchSize = 200
 const clockTolerance = 30_000
+// Node's timers take a longer one for none at all.
+const longestTimer = 2 ** 31 - 1
 
 /** Collects what has expired: every so often, in small batches with room for requests between them. */
 export class Sweeper {
@@ -34,7 +36,7 @@ export class Sweeper {
   #schedule(): void {
     if (this.#closed) return
     // Jittered, so that many processes on one store don't sweep in step.
-    const delay = this.#interval * (0.75 + Math.random() / 2)
+    const delay = Math.min(this.#interval * (0.75 + Math.random() / 2), longestTimer)
     this.#timer = setTimeout(() => {
       this.sweep()
         .catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
@@ -70,7 +72,12 @@ export class Sweeper {
     const { store, clock } = this.#core
     if (clock !== Date || store.time === undefined) return
     const sent = Date.now()
-    const time = await store.time()
+    let time: number
+    try {
+      time = await store.time()
+    } catch (cause) {
+      throw storeError(store, cause)
+    }
     const distance = Math.max(sent - time, time - Date.now())
     if (distance <= clockTolerance) return
     throw new SojournError(

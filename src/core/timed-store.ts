@@ -12,7 +12,8 @@ export class TimedStore implements Store {
   constructor(store: Store, limit: number) {
     this.name = store.name
     this.#store = store
-    this.#limit = limit
+    // Node's timers take a longer one for none at all.
+    this.#limit = Math.min(limit, 2 ** 31 - 1)
     if (store.time !== undefined) this.time = () => this.#within('time', (call) => store.time!(call))
   }
 
