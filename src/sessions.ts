@@ -83,6 +83,12 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   if (onStoreError !== 'refuse' && onStoreError !== 'anonymous') {
     throw new SojournError('ERR_SOJOURN_OPTION', `onStoreError is ${JSON.stringify(onStoreError)}; it must be 'refuse' or 'anonymous'.`)
   }
+  checkKeys(options, known, '')
+  checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
+  checkKeys(options.cookie, knownCookie, 'cookie.')
+  if (typeof (options.trustProxy ?? false) !== 'boolean') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
+  }
   const core: DataCore<Data> = {
     store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
     maxPerUser: resolveMax(options.maxPerUser),
@@ -118,5 +124,37 @@ function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
   throw new SojournError(
     'ERR_SOJOURN_OPTION',
     `maxPerUser is ${JSON.stringify(max)}; it must be a whole number from 1 up, or { count: 5, beyond: 'end-oldest' | 'refuse' }.`,
+  )
+}
+
+const known: readonly (keyof SessionsOptions<object>)[] = [
+  'store',
+  'initial',
+  'timeouts',
+  'cookie',
+  'trustProxy',
+  'schema',
+  'schemaVersion',
+  'migrate',
+  'codec',
+  'merge',
+  'epoch',
+  'maxPerUser',
+  'maxDataSize',
+  'storeTimeout',
+  'onStoreError',
+  'sweepInterval',
+  'clock',
+]
+const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
+const knownCookie: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
+/** An option that does nothing, misspelt or of another library, is a promise that nobody keeps. */
+function checkKeys(options: object | undefined, names: readonly string[], where: string): void {
+  const unknown = Object.keys(options ?? {}).find((key) => !names.includes(key))
+  if (unknown === undefined) return
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `${where}${unknown} is no option; there are ${names.map((name) => where + name).join(', ')}.`,
   )
 }

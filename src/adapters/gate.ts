@@ -79,8 +79,14 @@ export class Gate {
       return
     }
     if (!isPromise(committed)) return this.#open()
+    // As if the head were out: what is set from here on is too late, whichever store there is.
+    const { statusCode, statusMessage } = this.#res
     committed.then(
-      () => this.#finish(() => this.#open()),
+      () => {
+        this.#res.statusCode = statusCode
+        this.#res.statusMessage = statusMessage
+        this.#finish(() => this.#open())
+      },
       (error: unknown) => this.#finish(() => this.#fail(error)),
     )
   }
@@ -148,7 +154,11 @@ export class Gate {
     const error =
       failure instanceof SojournError
         ? failure
-        : new SojournError('ERR_SOJOURN_STORE', `The session could not be committed: ${messageOf(failure)}`, { cause: failure })
+        : new SojournError(
+            'ERR_SOJOURN_CALLBACK',
+            `The session could not be committed, since a function of the application's failed: ${messageOf(failure)}`,
+            { cause: failure },
+          )
     for (const session of this.#sessions) session.report(error)
     this.state = 'open' // The answer below is ours.
     this.#answer(error)
@@ -166,18 +176,38 @@ export class Gate {
     const { writeHead, write, end, flushHeaders } = this.#original
     const restore = putOver(res, { writeHead, write, end, flushHeaders })
     try {
-      this.#options.answerError?.(error, this.#req, prepared(res, error))
+      void this.#answered(this.#options.answerError?.(error, this.#req, this.#prepared(error)))
     } catch (cause) {
-      const failed = new SojournError(
-        'ERR_SOJOURN_OPTION',
-        `The option answerError failed, and the default answer went out: ${messageOf(cause)}`,
-        { cause },
-      )
-      for (const session of this.#sessions) session.report(failed)
+      this.#answerFailed(cause)
     }
     if (res.headersSent && !res.writableEnded) res.end()
-    else if (!res.headersSent) answerError(error, this.#req, prepared(res, error))
+    else if (!res.headersSent) answerError(error, this.#req, this.#prepared(error))
     restore()
+  }
+
+  /** An answerError that is asynchronous is not waited for; its failure is told. */
+  async #answered(answer: unknown): Promise<void> {
+    try {
+      await answer
+    } catch (cause) {
+      this.#answerFailed(cause)
+    }
+  }
+
+  #answerFailed(cause: unknown): void {
+    const error = new SojournError('ERR_SOJOURN_CALLBACK', `The option answerError failed: ${messageOf(cause)}`, { cause })
+    for (const session of this.#sessions) session.report(error)
+  }
+
+  /** The response as it was before the handler began, but for the error's status and headers, and the token of a login that landed. */
+  #prepared(error: SojournError): NodeResponse {
+    const res = this.#res
+    discardAnswer(res)
+    res.statusCode = error.status
+    res.setHeader('Cache-Control', 'no-store')
+    for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
+    for (const session of this.#sessions) for (const [name, value] of session.headers()) this.#addHeader(name, value)
+    return res
   }
 
   /** Tells this listener of the end of the waiting, since it does not hear the response itself. */
@@ -201,15 +231,6 @@ export class Gate {
 export function swallow(args: readonly unknown[]): void {
   const callback = args.findLast((arg) => typeof arg === 'function')
   if (callback !== undefined) process.nextTick(callback)
-}
-
-/** The response as it was before the handler began, but for the error's status and headers. */
-function prepared(res: NodeResponse, error: SojournError): NodeResponse {
-  discardAnswer(res)
-  res.statusCode = error.status
-  res.setHeader('Cache-Control', 'no-store')
-  for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
-  return res
 }
 
 /** Puts methods over whatever the response has of its own. @returns a function that takes them off again */

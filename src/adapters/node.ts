@@ -16,7 +16,8 @@ export type { CommitOptions } from './gate.ts'
  * Gives a request handler its session: `http.createServer(withSession(sessions, (req, res, session) => …))`; for http, https and http2.
  * What was changed is committed before the response's first byte.
  *
- * A SojournError that the handler throws, or rejects with, is answered with its status while the head is not out.
+ * A SojournError that the handler throws, or rejects with, is answered with its status; once the head is out, it is reported and
+ * the response destroyed.
  */
 export function withSession<
   Data extends object,
@@ -33,9 +34,15 @@ export function withSession<
     const req = request as unknown as IncomingMessage
     const res = response as unknown as NodeResponse
     const answer = (error: unknown): void => {
-      if (!(error instanceof SojournError) || res.headersSent) throw error
-      discardAnswer(res)
-      answerError(error, req, res)
+      if (!(error instanceof SojournError)) throw error
+      if (res.headersSent) {
+        // The client has the head: a broken body is all that it can be told.
+        manager.report(error, null)
+        res.destroy(error)
+      } else {
+        discardAnswer(res)
+        answerError(error, req, res)
+      }
     }
     const serve = (session: OpenSession<Data>): unknown => {
       guard(req, res, hooked(res), session, options)

@@ -1,7 +1,7 @@
-import type { Codec } from './codec.ts'
+import { type Codec, describeObject } from './codec.ts'
 import { SojournError } from './errors.ts'
 import { type StandardSchema, validate } from './schema.ts'
-import { clone } from './values.ts'
+import { clone, isObject } from './values.ts'
 
 /** Messages for the next page, each under a key of its own, so that two requests that add and take them never collide. */
 export type Flash = Record<string, readonly [kind: string, message: string]>
@@ -46,12 +46,20 @@ export class ContentFormat<Data> {
   initial(): Content<Data> {
     const { initial, schema } = this.#options
     const data = clone(initial())
+    if (!isRoot(data))
+      throw new SojournError('ERR_SOJOURN_OPTION', `The option initial must answer an object, and answered ${describe(data)}.`)
     return { data: schema === undefined ? data : validate(schema, data), flash: {}, aside: null }
   }
 
   /** @throws ERR_SOJOURN_DATA_UNENCODABLE or ERR_SOJOURN_DATA_INVALID, naming the path; ERR_SOJOURN_DATA_TOO_LARGE */
   encode({ data, flash, aside }: Content<Data>): string {
     const { codec, schema, schemaVersion } = this.#options
+    if (!isRoot(data)) {
+      throw new SojournError(
+        'ERR_SOJOURN_DATA_UNENCODABLE',
+        `Session data can't be stored: data is ${describe(data)}, and must be an object.`,
+      )
+    }
     if (schema !== undefined) validate(schema, data)
     const preface: Preface = {}
     if (Object.keys(flash).length > 0) preface.flash = flash
@@ -94,13 +102,15 @@ export class ContentFormat<Data> {
       const preface = readPreface(text.slice(0, line))
       let data: unknown = codec.decode(text.slice(line + 1))
       if (version < schemaVersion && migrate !== undefined) data = migrate(data, version)
+      // A migration that answers later, or nothing, would make every change vanish.
+      if (!isRoot(data)) throw unreadable(`it is ${describe(data)}, and must be an object (does migrate return it, at once?)`)
       return {
         data: schema === undefined ? (data as Data) : validate(schema, data),
         flash: preface.flash ?? {},
         aside: preface.aside ?? null,
       }
     } catch (cause) {
-      if (cause instanceof SojournError && cause.code === 'ERR_SOJOURN_SCHEMA_ASYNC') throw cause
+      if (cause instanceof SojournError && (cause.code === 'ERR_SOJOURN_SCHEMA_ASYNC' || this.isUnreadable(cause))) throw cause
       throw unreadable(cause instanceof SojournError ? cause.message : 'it can not be decoded or migrated', cause)
     }
   }
@@ -154,4 +164,15 @@ function unreadable(why: string, cause?: unknown): SojournError {
     `Stored session data can't be read: ${why}. The session goes on with the initial data; what was stored is kept aside (\`sessions.setAside(id)\`).`,
     cause === undefined ? undefined : { cause },
   )
+}
+
+/** Session data are a plain object, or a list: what else came of a callback could not be changed in place and stored. */
+function isRoot(data: unknown): boolean {
+  return isObject(data) || Array.isArray(data)
+}
+
+function describe(data: unknown): string {
+  return typeof data === 'object' && data !== null
+    ? describeObject(data)
+    : `${typeof data === 'undefined' || data === null ? '' : 'a '}${data === null ? 'null' : typeof data}`
 }

@@ -97,6 +97,14 @@ function* lookAfter(core: Core, id: string, cause: unknown): Routine<SessionReco
   }
 }
 
+/** @throws ERR_SOJOURN_OPTION for what can't be a user's ID */
+export function checkUserId(userId: unknown, verb: string): asserts userId is string {
+  // A lone surrogate has no form of its own in UTF-8: two users could become one on the way to a store.
+  if (typeof userId === 'string' && userId !== '' && !/\p{Surrogate}/u.test(userId)) return
+  const given = userId === '' ? "''" : typeof userId === 'string' ? 'text with half a character in it' : typeof userId
+  throw new SojournError('ERR_SOJOURN_OPTION', `${verb}() needs the user's ID, well-formed text that is not empty; it was given ${given}.`)
+}
+
 /** The records of one user. @throws ERR_SOJOURN_STORE */
 export async function* listRecords({ store }: Core, userId: string): AsyncGenerator<SessionRecord, void> {
   try {

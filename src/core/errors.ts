@@ -21,6 +21,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_LATE_CHANGE'
   | 'ERR_SOJOURN_INSECURE_COOKIE'
   | 'ERR_SOJOURN_CLOCK'
+  | 'ERR_SOJOURN_CALLBACK'
   | 'ERR_SOJOURN_LISTENER'
 
 /** The HTTP status that the adapters answer for a code: 500 (the application's own mistake) where none is named. */

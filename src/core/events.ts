@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { SojournError } from './errors.ts'
-import { SojournError as Failure } from './errors.ts'
+import { SojournError } from './errors.ts'
 
 /** Why a session ended before its time. */
 export type EndReason = 'logout' | 'ended' | 'reuse' | 'evicted'
@@ -79,7 +78,7 @@ export class Events {
   }
 
   #failed(name: EventName, cause: unknown): void {
-    const error = new Failure(
+    const error = new SojournError(
       'ERR_SOJOURN_LISTENER',
       `A listener of the event '${name}' failed: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },

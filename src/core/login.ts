@@ -53,6 +53,7 @@ export interface LoginSource<Data extends object> {
   readonly record: SessionRecord | null
   /** The data that it started from, as text; null where it started from the initial data. */
   readonly baseText: string | null
+  readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: Content<Data>
   readonly device: string | null
@@ -82,7 +83,7 @@ export function* login<Data extends object>(
   })
   let { record } = created
   try {
-    yield* checkEpoch(core, userId, options.epoch)
+    yield* checkEpoch(core, userId, options)
     yield* refuseOneTooMany(core, record, over?.id ?? null)
     for (let tries = 1; over !== null; tries++) {
       const sameUser = over.userId === userId
@@ -123,7 +124,7 @@ function* gather<Data extends object>(
   core: DataCore<Data>,
   userId: string,
   { carry }: LoginOptions<Data>,
-  { record: opened, baseText, mine }: LoginSource<Data>,
+  { record: opened, baseText, base: started, mine }: LoginSource<Data>,
   stored: SessionRecord | null,
 ): Routine<{ content: Content<Data>; rework: Rework<Data>; over: SessionRecord | null }> {
   const chosen = (content: Content<Data>): Content<Data> =>
@@ -139,7 +140,7 @@ function* gather<Data extends object>(
   // What this request made of another user's session stays behind, also where that moved to one of this user's meanwhile.
   if (isForeign(opened)) return fixed(chosen(readContent(core, from.data)))
   if (baseText === from.data) return { content: chosen(mine), rework: chosen, over }
-  const base = baseText === null ? core.format.initial() : readContent(core, baseText)
+  const base = started()
   const theirs = readContent(core, from.data)
   const { content, collisions } = mergeContent(base, theirs, mine, core.rules)
   if (collisions.length > 0) core.events.emit('conflict', { id: from.id, userId: from.userId, paths: collisions })
@@ -159,12 +160,19 @@ function* followLogin<Data extends object>(core: DataCore<Data>, userId: string,
 }
 
 /** @throws ERR_SOJOURN_LOGIN_REFUSED when the user's epoch is another than the one that the login was checked under */
-function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, epoch: number | string | undefined): Routine<void> {
-  if (epoch === undefined) return
+function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, options: LoginOptions<Data>): Routine<void> {
+  if (!('epoch' in options)) return
+  const { epoch } = options
   if (core.epoch === undefined) {
     throw new SojournError(
       'ERR_SOJOURN_OPTION',
       'login() was given an epoch, but createSessions() no look-up to compare it with; add the option `epoch: (userId) => …`.',
+    )
+  }
+  if (epoch === undefined) {
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      'login() was given the epoch undefined, which is none; read it with the user, or leave it out.',
     )
   }
   const current = yield* wait(core.epoch(userId))

@@ -1,5 +1,5 @@
 import { CommitQueue } from './commit.ts'
-import { type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
+import { checkUserId, type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
 import { end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
@@ -218,7 +218,12 @@ export class Manager<Data extends object> implements Sessions<Data> {
     }
   }
 
-  async *listByUser(userId: string): AsyncGenerator<SessionInfo> {
+  listByUser(userId: string): AsyncIterable<SessionInfo> {
+    checkUserId(userId, 'listByUser')
+    return this.#list(userId)
+  }
+
+  async *#list(userId: string): AsyncGenerator<SessionInfo> {
     for await (const record of listRecords(this.core, userId)) {
       if (standingOf(record, this.core.clock.now()) !== 'live') continue
       const { id, createdAt, lastSeenAt, expiresAt, head } = record
@@ -231,8 +236,9 @@ export class Manager<Data extends object> implements Sessions<Data> {
     return (await run(end(this.core, id, 'ended'))).ended
   }
 
-  endUser(userId: string, { except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
-    return endUser(this.core, userId, except ?? null, (id) => this.end(id))
+  async endUser(userId: string, { except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
+    checkUserId(userId, 'endUser')
+    return await endUser(this.core, userId, except ?? null, (id) => this.end(id))
   }
 
   async setAside(id: SessionId): Promise<string | null> {

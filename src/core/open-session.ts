@@ -1,7 +1,7 @@
 import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
-import { limitsOf } from './core.ts'
+import { checkUserId, limitsOf } from './core.ts'
 import { describeDevice } from './device.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
@@ -52,6 +52,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #owed: Owed = null
   #read = false
   #settled = false
+  /** What this request was told when it found its session gone. */
+  #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
 
@@ -141,12 +143,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
-    if (typeof userId !== 'string' || userId === '') {
-      throw new SojournError(
-        'ERR_SOJOURN_OPTION',
-        `login() needs the user's ID, a text that is not empty; it was given ${userId === '' ? "''" : typeof userId}.`,
-      )
-    }
+    checkUserId(userId, 'login')
     await this.#inTurn(() => this.#login(userId, options))
   }
 
@@ -157,6 +154,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const source = {
       record: this.#record,
       baseText: this.#copy.baseText,
+      base: () => this.#copy.base(),
       mine: this.#content(),
       device: this.#device(),
       hint: (key: string) => clientHint(key, this.#view),
@@ -205,6 +203,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
       if (isPromise(result as Maybe<unknown>)) throw asyncUpdate(result as Promise<unknown>)
+      this.#manager.core.format.encode(draft) // What can't be stored changes nothing.
       this.#copy.become(draft)
       await this.#save()
       return result
@@ -321,7 +320,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Only data must land: a renewal that failed is told, and the request served. */
   #failed(error: unknown, changed: boolean): void {
-    if (isGone(error)) this.#state = 'ended'
+    if (isGone(error)) this.#end(error)
     if (changed) throw error instanceof Error ? error : new Error(String(error))
     this.report(error)
   }
@@ -358,7 +357,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     try {
       return await ask()
     } catch (error) {
-      if (isGone(error)) this.#state = 'ended'
+      if (isGone(error)) this.#end(error)
       throw error
     }
   }
@@ -375,6 +374,11 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#enter(issued, (mine) => mine)
   }
 
+  #end(error: SojournError): void {
+    this.#state = 'ended'
+    this.#endedBy = error
+  }
+
   /** From here on this request has the new session. */
   #enter({ record, secret }: Issued, rework: Rework<Data>): void {
     this.#state = 'live'
@@ -387,6 +391,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** From here on this request has a new visitor's session, of which nothing is stored. */
   #leave(): void {
     this.#state = 'new'
+    this.#endedBy = null
     this.#record = null
     this.#shown = null
     this.#owed = null
@@ -426,6 +431,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** Why a write has nowhere to go. */
   #refusal(): SojournError {
     if (this.#state === 'offline') return this.#offline()
+    if (this.#endedBy !== null) return this.#endedBy
     return this.#state === 'late' ? lateError(this.#record!.id) : movedError(this.#record!.id)
   }
 

@@ -3,21 +3,21 @@ import { SojournError } from './errors.ts'
 
 export interface TimeoutOptions {
   /** Ends a session so long after its last use. @default '30m' */
-  readonly idle?: Duration
+  readonly idle?: Duration | undefined
   /** Ends a session so long after it was created, whatever its use. @default '12h' */
-  readonly absolute?: Duration
+  readonly absolute?: Duration | undefined
   /** How often the client is given a new secret. @default '15m' */
-  readonly renew?: Duration
+  readonly renew?: Duration | undefined
   /** How long a replaced secret, or the memory of an ended session, still counts. A message must take less than half of it. @default '60s' */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
   /** How exactly the last use is known: it is written when it has moved by so much. @default a tenth of idle, at most '5m' */
-  readonly slice?: Duration
+  readonly slice?: Duration | undefined
   /** For logins with `remember`. */
   readonly remembered?: {
     /** @default '14d' */
-    readonly idle?: Duration
+    readonly idle?: Duration | undefined
     /** @default '90d' */
-    readonly absolute?: Duration
+    readonly absolute?: Duration | undefined
   }
 }
 

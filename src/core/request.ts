@@ -28,8 +28,8 @@ export interface FetchHeaders {
 }
 
 export function viewOf(request: AnyRequest, trustProxy: boolean): RequestView {
-  // Headers alone don't tell how they came; in production that is https.
-  if ('get' in request) return new FetchView(request, process.env['NODE_ENV'] === 'production', trustProxy)
+  // Express's request has a `get` as well. Headers alone don't tell how they came; in production that is https.
+  if (!('headers' in request)) return new FetchView(request, process.env['NODE_ENV'] === 'production', trustProxy)
   if (isFetch(request)) return new FetchView(request.headers, request.url.startsWith('https:'), trustProxy)
   return new NodeView(request, trustProxy)
 }

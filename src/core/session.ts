@@ -1,7 +1,11 @@
 import type { SessionId } from './token.ts'
 
 export interface LoginOptions<Data> {
-  /** Keep the user logged in on this browser: the `timeouts.remembered` hold and the cookie outlives the browser. @default false */
+  /**
+   * Keep the user logged in on this browser: the `timeouts.remembered` hold and the cookie outlives the browser. Each login says
+   * so for itself, a step-up too.
+   * @default false
+   */
   readonly remember?: boolean | undefined
   /**
    * Chooses what comes along from the anonymous or the same user's session. Another user's session is never carried over,
@@ -12,7 +16,7 @@ export interface LoginOptions<Data> {
   /**
    * The user's epoch as it was when the password was checked: a number or text that the application raises when the
    * password changes. It is compared with what the `epoch` option of `createSessions` looks up, after the new session
-   * was stored and before its token goes out.
+   * was stored and before its token goes out. Given as undefined while that option is set it is an error: no check is no answer.
    */
   readonly epoch?: number | string | undefined
 }

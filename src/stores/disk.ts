@@ -16,14 +16,14 @@ export interface DiskOptions {
    *
    * @default 'committed'
    */
-  readonly durability?: 'committed' | 'flushed'
+  readonly durability?: 'committed' | 'flushed' | undefined
   /**
    * What the sessions may take together, with all that finds them: a number of bytes, or text such as '2 GB'. The file can
    * become half as large again, for pages that wait to be used again. Each process sees to it by its own measure.
    *
    * @default '16 GB'
    */
-  readonly maxBytes?: Size
+  readonly maxBytes?: Size | undefined
 }
 
 /**

@@ -11,9 +11,9 @@ export interface MemoryOptions {
    * What the sessions may take together, with all that finds them: a number of bytes, or text such as '256 MB' (the default).
    * An estimate, on the high side.
    */
-  readonly maxBytes?: Size
+  readonly maxBytes?: Size | undefined
   /** How many sessions there may be: 1 to 16,000,000 (the default, and what one JavaScript Map carries). */
-  readonly maxSessions?: number
+  readonly maxSessions?: number | undefined
 }
 
 const mostSessions = 16_000_000

@@ -8,17 +8,17 @@ export interface CookieOptions {
    * the browser holds to its word (RFC 6265bis, 4.1.3).
    * @default 'sid'
    */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Shares the session with all hosts of this domain. @default the one host that set it */
-  readonly domain?: string
+  readonly domain?: string | undefined
   /** Limits the cookie to paths below this one. @default '/' */
-  readonly path?: string
+  readonly path?: string | undefined
   /** @default 'lax' */
-  readonly sameSite?: 'lax' | 'strict' | 'none'
+  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
   /** Keeps a jar of its own for each top-level site (CHIPS). Needs https. @default false */
-  readonly partitioned?: boolean
+  readonly partitioned?: boolean | undefined
   /** `'auto'`: Secure where the connection is https; `true`: always. @default 'auto' */
-  readonly secure?: 'auto' | true
+  readonly secure?: 'auto' | true | undefined
 }
 
 // RFC 6265bis: user agents keep at most 4096 bytes of name and value (5.6), and no cookie for more than 400 days (5.5).

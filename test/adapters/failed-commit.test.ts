@@ -81,7 +81,7 @@ describe.each(rows)('over $over, on a store that answers $answers', ({ http2, de
     const { status, headers, body } = await ask()
     expect([status, body.toString()]).toEqual([503, 'The session could not be opened or stored.\n'])
     expect(valueOf(headers, 'content-encoding')).toBeUndefined()
-    expect(errors).toEqual(['ERR_SOJOURN_STORE', 'ERR_SOJOURN_OPTION'])
+    expect(errors).toEqual(['ERR_SOJOURN_STORE', 'ERR_SOJOURN_CALLBACK'])
   })
 
   test('when it would answer later, the default answer goes out at once', async () => {

