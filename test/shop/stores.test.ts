@@ -41,7 +41,7 @@ it('tells nobody the password of its store', async () => {
 })
 
 function describeRaces(name: string, environment: ShopEnvironment): void {
-  describe(name, () => {
+  describe(`at once, on ${name}`, () => {
     it(
       'lands fifty parallel adds, of one thing and of different ones, and overtaken requests change nothing',
       { timeout: 60_000 },
