@@ -57,6 +57,8 @@ const margin = 86_400_000
 /** The last moment that a BSON date and a JavaScript date can both name. What is later would be written as 1970. */
 const lastMoment = 8.64e15
 const page = 100
+/** Touches in one command: FerretDB on SQLite hangs at a hundred updates in one. */
+const batchLimit = 50
 /** How many removals of a sweep are under way at once: requests need the pool's connections too. */
 const lanes = 8
 const majority = { writeConcern: { w: 'majority' } }
@@ -115,14 +117,16 @@ class MongoSessions implements MongoStore {
 
   async touch(batch: readonly Touch[], options?: CallOptions): Promise<void> {
     await this.#ready()
-    if (batch.length === 0) return
     const updates = batch.map(({ id, version, lastSeenAt, expiresAt }) => ({
       updateOne: {
         filter: { _id: id, v: version, e: { $gt: lastSeenAt, $lt: expiresAt } },
         update: { $set: { l: lastSeenAt, e: expiresAt, x: endOf(expiresAt) } },
       },
     }))
-    await this.#ask(() => this.#sessions.bulkWrite(updates as never[], { ordered: false, ...majority }), options)
+    for (let from = 0; from < updates.length; from += batchLimit) {
+      const some = updates.slice(from, from + batchLimit) as never[]
+      await this.#ask(() => this.#sessions.bulkWrite(some, { ordered: false, ...majority }), options)
+    }
   }
 
   async delete(id: string, options?: CallOptions): Promise<boolean> {
@@ -176,7 +180,13 @@ class MongoSessions implements MongoStore {
 
   async time(options?: CallOptions): Promise<number> {
     this.#open()
-    const { localTime } = await this.#ask(() => this.#db.command({ hello: 1 }), options)
+    const { localTime } = await this.#ask(async () => {
+      // Servers before 4.4.2 know the second alone; those that hold clients to a version of the API the first alone.
+      return await this.#db.command({ hello: 1 }).catch(async (error: unknown) => {
+        if (codeOf(error) !== commandNotFound) throw error
+        return await this.#db.command({ isMaster: 1 })
+      })
+    }, options)
     if (localTime instanceof Date) return localTime.getTime()
     throw new SojournError(
       'ERR_SOJOURN_STORE',
@@ -290,6 +300,7 @@ class MongoSessions implements MongoStore {
 
 const duplicateKey = 11000
 const namespaceNotFound = 26
+const commandNotFound = 59
 /** BadValue, CannotCreateIndex, InvalidOptions, CommandNotSupported, InvalidIndexSpecificationOption, NotImplemented. */
 const refusals: ReadonlySet<unknown> = new Set([2, 67, 72, 115, 197, 238])
 
@@ -299,7 +310,8 @@ function isFull(error: unknown): boolean {
   const message = error instanceof Error ? error.message : ''
   if (code === 14031 || code === 10334) return true
   if (code === 8000) return /quota/i.test(message)
-  return code === undefined && /larger than the maximum size|out of range.*17825792|BSON.*too large/i.test(message)
+  // The driver finds it out by itself, at the end of its buffer or by the size that the server named.
+  return code === 'ERR_OUT_OF_RANGE' || /larger than the maximum size/i.test(message)
 }
 
 function codeOf(error: unknown): unknown {

@@ -8,7 +8,7 @@ import { after, collect, newRecord, touchOf } from '../../src/testing/store-case
 import { service, startTimeout, type Server } from '../services/service.ts'
 import { countUp, told } from './store-load.ts'
 
-const limit = 2000
+const limit = 1000
 // What a busy machine may add.
 const slack = 1500
 
@@ -18,7 +18,12 @@ let store: TimedStore
 beforeAll(async () => {
   server = await service('mongodb')
   // As its page says.
-  client = new MongoClient(server.url, { maxPoolSize: 4, timeoutMS: limit })
+  client = new MongoClient(server.url, {
+    maxPoolSize: 4,
+    serverSelectionTimeoutMS: limit,
+    socketTimeoutMS: 2 * limit,
+    waitQueueTimeoutMS: limit,
+  })
   const made = mongodb(client.db('shop'))
   await made.createSchema()
   store = new TimedStore(made, limit)
