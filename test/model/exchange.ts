@@ -1,436 +1,146 @@
-import type { Session } from '../../src/core/session.ts'
 import type { Sessions } from '../../src/core/manager.ts'
-import { isGone } from '../../src/core/errors.ts'
-import type { Carry, Write } from './model.ts'
-import { type Act, type Answer, timeouts, type User } from './program.ts'
-import { checkSight } from './sight.ts'
+import type { Session } from '../../src/core/session.ts'
+import { Handler, type Standing } from './handler.ts'
+import { type Act, type Answer, timeouts } from './program.ts'
 import type { Browser, Data, World } from './world.ts'
 
-/**
- * What the session must be to the request, going by the model:
- * new      nothing is stored
- * live     it was served
- * barred   its token is that of a session that logged in or out before the request was sent: only a login gets on from here
- * late     its token was replaced too long ago, and the session is alive: only a login gets on from here, and ends that one
- * told     it turned out to be gone, and the handler was told
- * unsure   new, barred or late, as it happened to fall
- */
-type Standing = 'new' | 'live' | 'barred' | 'late' | 'told' | 'unsure'
-
-interface Pending {
-  readonly write: Write
-  /** From when on it may be stored: at once where a call is under way, else by the next call. */
-  readonly from: number
-  /** False where the session may have dropped it. */
-  sure: boolean
-}
-
-/** One request and its answer: a handler as an application has it, around it a browser, and the model looking on. */
+/** One request and its answer: what the browser sends, what it is served, what the answer does to its jar. */
 export class Exchange {
   readonly name: string
-  readonly browser: Browser
   readonly #world: World
   readonly #sessions: Sessions<Data>
-  #session!: Session<Data>
-  #standing: Standing = 'new'
-  #wasBarred = false
+  readonly #browser: Browser
   #token: string | null = null
-  /** The ID that the request showed, and the one that it works on. */
+  /** The ID in the token. */
   #shown: string | null = null
-  #held: string | null = null
-  #openedAt = 0
   #sent = 0
-  #based = 0
-  /** What the handler changed and no answer has covered yet. */
-  #pending: Pending[] = []
-  readonly #made = new Set<string>()
-  /** Calls that the handler did not wait for. */
-  #beside: Promise<void>[] = []
-  #underway = 0
-  #loggedIn = false
-  #loggedOut = false
+  #wasVoid = false
 
   constructor(world: World, sessions: Sessions<Data>, browser: Browser, name: string) {
     this.#world = world
     this.#sessions = sessions
-    this.browser = browser
+    this.#browser = browser
     this.name = name
   }
 
-  get standing(): Standing {
-    return this.#standing
-  }
-
-  get sent(): number {
-    return this.#sent
-  }
-
-  get held(): string | null {
-    return this.#held
-  }
-
-  /** The values that this request made of its session. */
-  get own(): ReadonlySet<string> {
-    return this.#made
-  }
-
   async run(acts: readonly Act[], end: Answer, stolen: string | null = null): Promise<void> {
-    const jar = stolen ?? this.browser.jar
-    if (stolen !== null) this.browser.punctual = false
-    const { clock } = this.#world
-    this.#token = jar
-    this.#shown = jar?.slice(0, 16) ?? null
-    this.#sent = this.#world.moment()
-    const sentAt = clock.now()
-    await this.#world.pause(`${this.name} arrives`)
-    const cookie = jar === null ? {} : { cookie: `theme=dark; sid=${jar}` }
-    const request = { headers: { 'user-agent': 'Firefox/140.0 (X11; Linux x86_64)', ...cookie }, socket: { remoteAddress: '192.0.2.1' } }
-    this.#session = await this.#sessions.open(request)
-    if (clock.now() - sentAt >= timeouts.grace / 2) this.browser.punctual = false
-    this.#opened()
+    if (stolen !== null) this.#browser.punctual = false
+    this.#token = stolen ?? this.#browser.jar
+    this.#shown = this.#token?.slice(0, 16) ?? null
+    const handler = await this.#arrive()
     try {
       for (const act of acts) {
         await this.#world.pause(`${this.name} does: ${act}`)
-        await this.#act(act)
-        this.#isActive()
+        await handler.act(act)
       }
-      if (end === 'thrown away') await Promise.all(this.#beside)
-      if (end === 'thrown away') return
+      if (end === 'thrown away') return await handler.settle()
       await this.#world.pause(`${this.name} commits`)
-      await this.#commit(end)
+      await this.#answer(handler, end)
     } finally {
-      this.#hold(null)
+      handler.release()
     }
   }
 
-  #opened(): void {
-    const { clock, model, watch, fault, reached } = this.#world
-    const { id, userId } = this.#session
-    this.#openedAt = clock.now()
-    this.#based = this.#world.moment()
-    const known = this.#shown === null ? undefined : model.sessions.get(this.#shown)
-    const name = this.#shown === null ? 'nothing' : this.#world.called(this.#shown)
-    if (id === null) {
-      if (userId !== null) fault(2, `${this.name} reads the user ${userId} of ${name}, and has no session`)
-      this.#standing = this.#standingOnNothing()
-      this.#wasBarred = this.#standing === 'barred' || this.#standing === 'late'
-      if (this.#standing === 'barred') reached('a request shows the token of a tombstone')
-      if (known !== undefined && this.#standing === 'new' && clock.now() >= model.latestExpiry(known))
-        reached('a session is over when its token comes')
-      if (known === undefined || !this.browser.punctual || watch.mayBeDead(known.id)) return
-      if (!model.mayHaveExpired(known.id, this.#sent)) fault(3, `${this.name} shows ${name}, which is alive, and is served nothing`)
-      return
+  async #arrive(): Promise<Handler> {
+    const { clock } = this.#world
+    this.#sent = this.#world.moment()
+    const sentAt = clock.now()
+    await this.#world.pause(`${this.name} arrives`)
+    const cookie = this.#token === null ? {} : { cookie: `theme=dark; sid=${this.#token}` }
+    const request = { headers: { 'user-agent': 'Firefox/140.0 (X11; Linux x86_64)', ...cookie }, socket: { remoteAddress: '192.0.2.1' } }
+    const session = await this.#sessions.open(request)
+    if (clock.now() - sentAt >= timeouts.grace / 2) this.#browser.punctual = false
+    const standing = session.id === null ? this.#servedNothing(session) : this.#served(session, session.id)
+    this.#wasVoid = standing === 'barred' || standing === 'late'
+    return new Handler(this.#world, {
+      name: this.name,
+      browser: this.#browser,
+      session,
+      standing,
+      shown: this.#shown,
+      sent: this.#sent,
+      openedAt: clock.now(),
+    })
+  }
+
+  #servedNothing({ userId }: Session<Data>): Standing {
+    const { clock, model, watch, called, fault, reached } = this.#world
+    if (userId !== null) fault(2, `${this.name} reads a user, ${userId}, and has no session`)
+    const standing = this.#standingOnNothing()
+    if (standing === 'barred') reached('a request shows the token of a tombstone')
+    const known = model.sessions.get(this.#shown ?? '')
+    if (known === undefined) return standing
+    if (standing === 'new' && clock.now() >= model.latestExpiry(known)) reached('a session is over when its token comes')
+    const isAlive = !watch.mayBeDead(known.id) && !model.mayHaveExpired(known.id, this.#sent)
+    if (isAlive && this.#browser.punctual) fault(3, `${this.name} shows ${called(known.id)}, which is alive, and is served nothing`)
+    return standing
+  }
+
+  #served({ userId }: Session<Data>, id: string): Standing {
+    const { clock, model, called, fault, reached } = this.#world
+    const known = model.sessions.get(id)
+    if (known === undefined || id !== this.#shown) {
+      fault(2, `${this.name} shows ${this.#shown === null ? 'nothing' : called(this.#shown)} and is served ${called(id)}`)
+      return 'unsure'
     }
-    if (known === undefined || id !== known.id) return fault(2, `${this.name} shows ${name} and is served ${this.#world.called(id)}`)
-    if (known.ended < this.#sent) fault(2, `${this.name} was sent after ${name} had ended or moved, and is served its data`)
-    if (clock.now() >= model.latestExpiry(known)) fault(5, `${this.name} is served ${name} after its expiry`)
-    if (userId !== known.userId) fault(2, `${this.name} is served ${name} as the user ${userId}`)
+    if (known.ended < this.#sent) fault(2, `${this.name} was sent after ${called(id)} had ended or moved, and is served its data`)
+    if (clock.now() >= model.latestExpiry(known)) fault(5, `${this.name} is served ${called(id)} after its expiry`)
+    if (userId !== known.userId) fault(2, `${this.name} is served ${called(id)} as the user ${userId}`)
     if (model.newest.get(id) !== this.#token) reached('an older token is served')
     if (clock.now() === model.earliestExpiry(known) - 1) reached('a session is used at the last moment')
-    this.#standing = 'live'
-    this.#hold(id)
+    return 'live'
   }
 
+  /** A late token is answered by a tombstone or not, as it was good to the end or not: only of a punctual browser's that is known. */
   #standingOnNothing(): Standing {
     const seen = this.#shown === null ? undefined : this.#world.watch.get(this.#shown)
     if (seen === undefined) return 'new'
     const { id, tombstone } = seen
     if (tombstone === null && seen.ending > 0) return 'unsure'
-    if (tombstone === null && this.browser.punctual) return 'new'
+    if (tombstone === null && this.#browser.punctual) return 'new'
     if (tombstone === null) return this.#world.model.mayHaveExpired(id, this.#sent) ? 'unsure' : 'late'
     const before = tombstone.moment < this.#sent
     const answers = (tombstone.cause === 'login' || tombstone.cause === 'logout') && tombstone.record.expiresAt > this.#world.clock.now()
-    if (this.browser.punctual) return answers ? (before ? 'barred' : 'unsure') : 'new'
+    if (this.#browser.punctual) return answers ? (before ? 'barred' : 'unsure') : 'new'
     return before && !answers ? 'new' : 'unsure'
   }
 
-  async #act(act: Act): Promise<void> {
-    const session = this.#session
-    switch (act) {
-      case 'read':
-        return checkSight(this.#world, this, session.data)
-      case 'push':
-        return void session.data.items.push(this.#write('item').value)
-      case 'edit a':
-      case 'edit b': {
-        const field = act.slice(5)
-        // What the request itself writes over is not going to be stored, unless a call under way has it.
-        if (this.#underway > 0) for (const { write } of this.#pending) this.#world.model.mayBeStored(write)
-        this.#pending = this.#pending.filter(({ write }) => write.field !== field)
-        session.data.fields[field] = this.#write('field', field).value
-        return
-      }
-      case 'flash':
-        return session.flash('note', this.#write('flash').value)
-      case 'take flashes':
-        return this.#take(session.flash('note'))
-      case 'add':
-        return await this.#add()
-      case 'save':
-        return void (await this.#call(() => session.save()))
-      case 'add without waiting':
-        return this.#goOnBeside(() => this.#add())
-      case 'save without waiting':
-        return this.#goOnBeside(async () => void (await this.#call(() => session.save())))
-      case 'renew':
-        return session.renew()
-      case 'touch':
-        return session.touch()
-      case 'logout':
-        return await this.#logout()
-      case 'login ada':
-      case 'login alan':
-      case 'login ada, remembered':
-      case 'login alan, remembered':
-        return await this.#login(act.includes('ada') ? 'ada' : 'alan', act.includes('remembered'))
-      default:
-        return act satisfies never
-    }
-  }
-
-  #write(kind: Write['kind'], field = ''): Write {
-    const write = this.#make(kind, field)
-    this.#await(write)
-    return write
-  }
-
-  #make(kind: Write['kind'], field = ''): Write {
-    const write = this.#world.model.write(kind, field, this.browser, this.#session.userId)
-    this.#made.add(write.value)
-    return write
-  }
-
-  #await(write: Write): void {
-    this.#pending.push({ write, from: this.#underway > 0 ? this.#world.moment() : Infinity, sure: true })
-  }
-
-  #take(messages: readonly string[]): void {
-    const { model, fault } = this.#world
-    if (new Set(messages).size < messages.length) fault(1, `${this.name} takes a message twice`)
-    for (const message of messages) {
-      const own = this.#pending.findIndex(({ write }) => write.value === message)
-      this.#world.reached('a message is taken')
-      if (own !== -1) {
-        this.#pending.splice(own, 1)
-        model.mayBeTaken(message)
-        continue
-      }
-      if ((model.taken.get(message)?.get(this.#held ?? '') ?? Infinity) < this.#sent)
-        fault(1, `${this.name} takes the message ${message} again`)
-      this.#await({ kind: 'take', value: message, field: '', browser: this.browser, userId: this.#session.userId })
-    }
-  }
-
-  async #add(): Promise<void> {
-    const write = this.#make('add')
-    const change = async () => {
-      await this.#session.update((data) => {
-        data.count += 1
-        data.adds[write.value] = true
-      })
-    }
-    await this.#call(change, [{ write, from: Infinity, sure: true }])
-  }
-
-  #goOnBeside(work: () => Promise<void>): void {
-    this.#beside.push(work().catch((error: unknown) => this.#world.fault(0, `${this.name}: ${String(error)}`)))
-  }
-
-  /**
-   * A call that stores what is pending, or says why not.
-   *
-   * @param added what the call itself changes
-   * @returns whether it did what it was asked for
-   */
-  async #call(call: () => Promise<void>, added: readonly Pending[] = []): Promise<boolean> {
-    const started = this.#world.moment()
-    const covered = [...this.#pending, ...added]
-    this.#underway++
-    try {
-      await call()
-    } catch (error) {
-      this.#refused(error, started)
-      return false
-    } finally {
-      this.#underway--
-    }
-    // What was changed while the call was under way may have gone with it.
-    for (const { write } of [...covered, ...this.#pending]) this.#world.model.mayBeStored(write)
-    const { id } = this.#session
-    if (id !== null && (this.#standing === 'new' || this.#standing === 'unsure')) this.#enter(id, null, false)
-    // A call beside may have stored it first; or did, when it was changed while that was under way.
-    const left = covered.filter((one) => added.includes(one) || this.#pending.includes(one))
-    if (left.length === 0 || this.#standing === 'told') return true
-    const { fault } = this.#world
-    if (this.#standing === 'barred' || this.#standing === 'late') fault(4, `${this.name} wrote with a token that is void, and was not told`)
-    if (id === null) {
-      if (left.some(({ from, sure }) => sure && from === Infinity))
-        fault(1, `${this.name} was told that its changes are stored, and they are nowhere`)
-      return true
-    }
-    // A write is a use that needs no noting.
-    this.#world.model.use(this.#held!, this.#openedAt)
-    this.#acknowledge(id, left, started)
-    return true
-  }
-
-  #acknowledge(session: string, covered: readonly Pending[], started: number): void {
-    const { model } = this.#world
-    const answered = this.#world.moment()
-    for (const { write, from, sure } of covered) {
-      if (write.kind === 'take') model.mayBeTaken(write.value).set(session, answered)
-      const acknowledged = {
-        write,
-        session,
-        request: this.name,
-        sent: this.#sent,
-        based: this.#based,
-        started: Math.min(from, started),
-        answered,
-      }
-      if (sure) model.acknowledged.push(acknowledged)
-    }
-    this.#pending = this.#pending.filter((one) => !covered.includes(one))
-    this.#based = answered
-  }
-
-  #refused(error: unknown, started: number, mayBeAlive = false): void {
-    if (!isGone(error)) throw error
-    const { fault, reached } = this.#world
-    reached('a write is refused')
-    if (this.#standing === 'new') fault(3, `${this.name} is told ${error.code}, and nothing was stored that could be gone`)
-    const isVoid = this.#standing === 'barred' || this.#standing === 'late'
-    if (isVoid && error.code !== 'ERR_SOJOURN_MOVED') fault(4, `${this.name} shows a token that is void, and is told ${error.code}`)
-    if (this.#standing !== 'live') return
-    if (!mayBeAlive && this.#isSurelyAlive(started))
-      fault(3, `${this.name} is told ${error.code}, and ${this.#world.called(this.#held!)} is alive`)
-    this.#standing = 'told'
-    this.#shown = this.#held
-    this.#hold(null)
-    this.#pending = []
-  }
-
-  #isSurelyAlive(since: number): boolean {
-    const { model, watch } = this.#world
-    return !watch.mayBeDead(this.#held!) && !model.mayHaveExpired(this.#held!, since)
-  }
-
-  async #login(userId: User, remember: boolean): Promise<void> {
-    const { model, fault } = this.#world
-    await Promise.all(this.#beside)
-    if (this.#standing === 'told' || this.#standing === 'late') this.#pending = []
-    const source = this.#standing === 'live' ? this.#held : this.#standing === 'barred' || this.#standing === 'unsure' ? this.#shown : null
-    if (source !== null) model.loginsTried.add(source)
-    if (this.#shown !== null) model.loginsTried.add(this.#shown)
-    const servedAs = this.#session.userId
-    const started = this.#world.moment()
-    try {
-      await this.#session.login(userId, { remember })
-    } catch (error) {
-      // Its new session can be ended, with all others of the user, before anybody knew it.
-      const ended = model.usersEnded.has(userId)
-      if (this.#standing !== 'live' || (servedAs === null && !ended)) fault(3, `${this.name} may not log in`)
-      return this.#refused(error, started, ended)
-    }
-    if (this.#standing === 'late') model.checkDead(this.#shown!, 'a login with its late token', started)
-    const { id } = this.#session
-    if (id === null || this.#session.userId !== userId) return fault(4, `${this.name} logged in, and has no session of the user's`)
-    const login = { session: id, source, userId, started }
-    const carry: Carry = this.#standing === 'unsure' ? { verdict: 'maybe', from: null } : model.carry(login, servedAs)
-    if (source !== null) {
-      if (this.#standing === 'unsure') model.end(source)
-      else model.checkDead(source, 'a login', started)
-    }
-    this.#enter(id, userId, remember)
-    this.#loggedIn = true
-    model.logins.push({ ...login, carry })
-    if (carry.from !== null) this.#world.reached('a login follows another of the same user')
-    if (carry.verdict !== 'no') for (const { write } of this.#pending) model.mayBeStored(write)
-    if (carry.verdict === 'maybe') for (const one of this.#pending) one.sure = false
-    if (carry.verdict === 'no') this.#pending = []
-    this.#acknowledge(id, this.#pending, started)
-    checkSight(this.#world, this, this.#session.data)
-  }
-
-  #enter(id: string, userId: string | null, remembered: boolean): void {
-    const { model } = this.#world
-    model.add(id, this.browser, userId, this.#session.createdAt!, remembered)
-    this.#standing = 'live'
-    this.#hold(id)
-  }
-
-  async #logout(): Promise<void> {
-    const { model } = this.#world
-    await Promise.all(this.#beside)
-    const standing = this.#standing
-    const id = standing === 'live' ? this.#held : standing === 'new' ? null : this.#shown
-    if (id !== null) model.logoutsTried.add(id)
-    const began = this.#world.moment()
-    await this.#session.logout()
-    if (id !== null && standing !== 'unsure' && standing !== 'late') model.endByLogout(id, began)
-    if (standing === 'barred' || standing === 'late') return
-    if (standing === 'unsure') {
-      for (const one of this.#pending) one.sure = false
-      return
-    }
-    this.#standing = 'new'
-    this.#hold(null)
-    this.#pending = []
-    this.#made.clear()
-    this.#loggedOut = true
-    if (this.#session.id !== null || this.#session.userId !== null) this.#world.fault(2, `${this.name} logged out, and still has a session`)
-  }
-
-  async #commit(end: Answer): Promise<void> {
+  async #answer(handler: Handler, end: Answer): Promise<void> {
     const { model, clock } = this.#world
     const began = clock.now()
-    const opened = this.#held
+    const { held } = handler
     let headers = new Headers()
-    const done = await this.#call(async () => {
-      headers = await this.#session.commit()
-      await Promise.all(this.#beside)
+    const done = await handler.call(async () => {
+      headers = await handler.session.commit()
+      await handler.settle()
     })
     if (!done) return
-    const used = opened === null ? undefined : model.sessions.get(opened)
-    if (used !== undefined && opened === this.#session.id) used.using = Math.max(used.using, this.#openedAt)
-    const set = this.#cookieOf(headers)
+    const used = model.sessions.get(held ?? '')
+    if (used !== undefined && held === handler.session.id) used.using = Math.max(used.using, handler.openedAt)
+    const set = this.#cookieOf(headers, handler)
     if (set === undefined || end === 'answer lost') return
     await this.#world.pause(`${this.name} is answered`)
-    if (clock.now() - began >= timeouts.grace / 2) this.browser.punctual = false
-    this.browser.jar = set
-    if (set !== null) this.browser.past.push(set)
+    if (clock.now() - began >= timeouts.grace / 2) this.#browser.punctual = false
+    this.#browser.jar = set
+    if (set !== null) this.#browser.past.push(set)
   }
 
   /** The token that the answer brings: null where it clears the cookie, undefined where it leaves it. */
-  #cookieOf(headers: Headers): string | null | undefined {
+  #cookieOf(headers: Headers, handler: Handler): string | null | undefined {
     const { model, fault } = this.#world
     const cookies = headers.getSetCookie()
     if (cookies.length === 0) return undefined
     const value = /^sid=([\w-]*); /.exec(cookies[0]!)?.[1]
     if (cookies.length > 1 || value === undefined) fault(0, `${this.name} sets ${cookies.length} cookies`)
-    if (this.#wasBarred && !this.#loggedIn) fault(4, `${this.name} shows a token that is void, does not log in, and sets a cookie`)
+    if (this.#wasVoid && !handler.loggedIn) fault(4, `${this.name} shows a token that is void, does not log in, and sets a cookie`)
     if (value === '') {
-      if (!this.#loggedOut) fault(3, `${this.name} did not log out, and takes the cookie back`)
+      if (!handler.loggedOut) fault(3, `${this.name} did not log out, and takes the cookie back`)
+      if (handler.overtaken) fault(4, `${this.name} takes back the cookie of a login that came first`)
       return null
     }
-    if (value!.slice(0, 16) !== (this.#standing === 'told' ? this.#shown : this.#session.id))
-      fault(4, `${this.name} sets the cookie of another session`)
+    if (value!.slice(0, 16) !== handler.issuer) fault(4, `${this.name} sets the cookie of another session`)
     model.secrets.add(value!.slice(16))
     model.newest.set(value!.slice(0, 16), value!)
     return value
-  }
-
-  #hold(id: string | null): void {
-    const { sessions } = this.#world.model
-    this.#isActive()
-    if (this.#held !== null) sessions.get(this.#held)!.open--
-    this.#held = id
-    if (id !== null) sessions.get(id)!.open++
-    this.#isActive()
-  }
-
-  #isActive(): void {
-    const held = this.#held === null ? undefined : this.#world.model.sessions.get(this.#held)
-    if (held !== undefined) held.active = Math.max(held.active, this.#world.clock.now())
   }
 }

@@ -33,7 +33,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
-import { everyProgramHolds, parameters } from './run.ts'
+import { everyProgramHolds, parameters, scheduledRuns } from './run.ts'
 import { type Situation, situations } from './world.ts'
 
 /** Runs the programs and tells how many, and what they met. */
@@ -51,12 +51,12 @@ async function run(runs: number, store: () => { raw: Store; scheduled: boolean }
 
 describe('whatever browsers do at once, every promise holds', { timeout: 300_000 }, () => {
   test('over the memory store, each of whose verbs the scheduler starts and answers', async () => {
-    const reached = await run(1500, () => ({ raw: memory(), scheduled: true }))
+    const reached = await run(scheduledRuns, () => ({ raw: memory(), scheduled: true }))
     for (const situation of situations) expect(reached.get(situation) ?? 0, situation).toBeGreaterThan(0)
   })
 
   test('over the memory store as it is, answering at once', async () => {
-    await run(500, () => ({ raw: memory(), scheduled: false }))
+    await run(1000, () => ({ raw: memory(), scheduled: false }))
   })
 
   describe('over the disk store', () => {
@@ -74,7 +74,7 @@ describe('whatever browsers do at once, every promise holds', { timeout: 300_000
 
     // One environment for all of them: each program has IDs of its own, and leaves nothing behind.
     test('each of whose verbs the scheduler starts and answers', async () => {
-      await run(400, () => ({ raw, scheduled: true }))
+      await run(800, () => ({ raw, scheduled: true }))
     })
   })
 })

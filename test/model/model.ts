@@ -1,4 +1,3 @@
-import { expiry, type Limits, resolvePolicy } from '../../src/core/policy.ts'
 import { timeouts, type User } from './program.ts'
 import type { Seen } from './watched-store.ts'
 import type { Browser, World } from './world.ts'
@@ -32,7 +31,7 @@ export interface ModelSession {
   readonly browser: Browser
   readonly userId: string | null
   readonly createdAt: number
-  readonly limits: Limits
+  readonly limits: { readonly idle: number; readonly absolute: number }
   /** The moments that certainly count as a use, each with when that became certain; the last that will, and the last that can. */
   readonly uses: { readonly used: number; readonly known: number }[]
   using: number
@@ -59,8 +58,6 @@ export interface Carry {
 }
 
 type Told = 'created' | 'loggedIn' | 'ended' | 'expired'
-
-const policy = resolvePolicy(timeouts)
 
 /** The reference: what has been acknowledged, and therefore must hold from then on. */
 export class Model {
@@ -96,7 +93,7 @@ export class Model {
       browser,
       userId,
       createdAt,
-      limits: remembered ? policy.remembered : policy.visit,
+      limits: remembered ? timeouts.remembered : timeouts,
       uses: [{ used: createdAt, known: addedAt }],
       using: createdAt,
       active: this.#world.clock.now(),
@@ -141,7 +138,7 @@ export class Model {
 
   /** From then on it opens for nobody. */
   latestExpiry({ createdAt, active, open, limits }: ModelSession): number {
-    return expiry(createdAt, open > 0 ? this.#world.clock.now() : active, limits)
+    return Math.min((open > 0 ? this.#world.clock.now() : active) + limits.idle + timeouts.slice, createdAt + limits.absolute)
   }
 
   use(id: string, moment: number): void {

@@ -62,11 +62,11 @@ const minutes = 60 * seconds
 
 export const timeouts = {
   idle: 30 * minutes,
-  absolute: 3 * 60 * minutes,
+  absolute: 80 * minutes,
   renew: 5 * minutes,
   grace: 60 * seconds,
   slice: 20 * seconds,
-  remembered: { idle: 2 * 60 * minutes, absolute: 12 * 60 * minutes },
+  remembered: { idle: 45 * minutes, absolute: 2 * 60 * minutes },
 } as const
 
 /** How often each thing is done, as the programs of one kind go. */
@@ -79,7 +79,13 @@ interface Mix {
   readonly browsers: number
   /** To so many honest requests there is one with a stolen token. */
   readonly honesty: number
+  readonly leaps: readonly Leap[]
+  readonly waits: readonly number[]
 }
+
+// While requests are in flight, mostly so little that all messages take less than half the grace.
+const anyWait = [2, 10, 21, 2, 10, 21, 37, 61, 6 * 60].map((time) => time * seconds)
+const anyLeap: readonly Leap[] = [25 * seconds, 37 * seconds, 61 * seconds, 6 * minutes, 'brink', 'brink', 'expiry']
 
 const anyTurns = fc.oneof(fc.constant(0), fc.nat({ max: 8 }), fc.nat({ max: 40 }))
 
@@ -104,6 +110,8 @@ const crowd: Mix = {
   turns: anyTurns,
   browsers: 3,
   honesty: 200,
+  leaps: anyLeap,
+  waits: anyWait,
 }
 
 /** The long life of few sessions: renewals, lost answers, timeouts. */
@@ -123,9 +131,28 @@ const ages: Mix = {
   turns: fc.oneof(fc.constant(40), fc.nat({ max: 8 })),
   browsers: 2,
   honesty: 6,
+  leaps: anyLeap,
+  waits: anyWait,
 }
 
-function programs({ acts, ends, steps, turns, browsers, honesty }: Mix): fc.Arbitrary<Program> {
+/** Around the last moment: requests that are in flight while their session expires, or would have without the others. */
+const dusk: Mix = {
+  acts: [
+    [4, 'read'],
+    [4, 'push', 'add', 'add without waiting'],
+    [3, 'logout', 'login ada', 'login alan'],
+    [1, 'touch', 'renew', 'save'],
+  ],
+  ends: [[1, 'answered']],
+  steps: { request: 10, wait: 4, leap: 3, sweep: 1, end: 1 },
+  turns: fc.nat({ max: 14 }),
+  browsers: 1,
+  honesty: 200,
+  leaps: ['brink'],
+  waits: [21 * seconds, 37 * seconds],
+}
+
+function programs({ acts, ends, steps, turns, browsers, honesty, leaps, waits }: Mix): fc.Arbitrary<Program> {
   const browser = fc.nat({ max: browsers - 1 })
   const node = fc.nat({ max: 1 })
   const act = fc.oneof(...acts.map(([weight, ...some]) => ({ weight, arbitrary: fc.constantFrom(...some) })))
@@ -138,18 +165,10 @@ function programs({ acts, ends, steps, turns, browsers, honesty }: Mix): fc.Arbi
     stolen: fc.oneof({ weight: honesty, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat({ max: 3 }) }),
     turns,
   })
-  // While requests are in flight, mostly so little that all messages take less than half the grace.
-  const wait = fc.record<Step & { step: 'wait' }>({
-    step: fc.constant('wait'),
-    ms: fc.oneof(
-      { weight: 5, arbitrary: fc.constantFrom(2 * seconds, 10 * seconds, 21 * seconds) },
-      { weight: 2, arbitrary: fc.constantFrom(37 * seconds, 61 * seconds, 6 * minutes) },
-    ),
-    turns,
-  })
+  const wait = fc.record<Step & { step: 'wait' }>({ step: fc.constant('wait'), ms: fc.constantFrom(...waits), turns })
   const leap = fc.record<Step & { step: 'leap' }>({
     step: fc.constant('leap'),
-    to: fc.constantFrom<Leap>(25 * seconds, 37 * seconds, 61 * seconds, 6 * minutes, 'brink', 'brink', 'expiry'),
+    to: fc.constantFrom(...leaps),
     browser,
     turns: fc.constant(0),
   })
@@ -177,4 +196,8 @@ function programs({ acts, ends, steps, turns, browsers, honesty }: Mix): fc.Arbi
 }
 
 /** One to three browsers, five to twenty-five steps, on two nodes that share one store. */
-export const program: fc.Arbitrary<Program> = fc.oneof({ weight: 3, arbitrary: programs(crowd) }, { weight: 2, arbitrary: programs(ages) })
+export const program: fc.Arbitrary<Program> = fc.oneof(
+  { weight: 3, arbitrary: programs(crowd) },
+  { weight: 2, arbitrary: programs(ages) },
+  { weight: 2, arbitrary: programs(dusk) },
+)

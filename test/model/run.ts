@@ -111,6 +111,9 @@ async function sweepAll(world: World): Promise<void> {
   checkEndings(world)
 }
 
+/** How many programs run over the scheduled memory store; a planted bug must be found within as many. */
+export const scheduledRuns = 5000
+
 /** To run a failure again: MODEL_SEED and MODEL_PATH, as fast-check printed them. MODEL_RUNS is for longer hunts. */
 export function parameters(numRuns: number): fc.Parameters<[Program, fc.Scheduler]> {
   const { MODEL_SEED: seed, MODEL_PATH: path, MODEL_RUNS: runs } = process.env

@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.ts'
+import type { Handler } from './handler.ts'
 import type { Data, World } from './world.ts'
 
 /** All the values in session data that a write put there. */
@@ -7,9 +7,9 @@ export function valuesIn({ adds, items, fields }: Data): string[] {
 }
 
 /** What a request sees: all that was acknowledged before it was sent, nothing twice, nothing of another user or browser. */
-export function checkSight(world: World, exchange: Exchange, data: Data): void {
+export function checkSight(world: World, handler: Handler, data: Data): void {
   const { model, fault } = world
-  const { name, browser, held, own, sent, standing } = exchange
+  const { name, browser, held, own, sent, standing } = handler
   // Of what is gone it keeps what it read before.
   if (standing === 'told') return
   const seen = valuesIn(data)
