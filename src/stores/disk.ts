@@ -4,6 +4,7 @@ import { parseSize, type Size } from '../core/size.ts'
 import type { Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Environment, openEnvironment } from './disk/environment.ts'
 import { expiryKey, idOfExpiryKey, userKey } from './disk/keys.ts'
+import { OpeningStore } from './disk/opening.ts'
 import { Reader } from './disk/reader.ts'
 import { dataBytesOf, decode, encode, headOf, isRecord, retimed, type Stored, storedOf } from './disk/record.ts'
 import { Room } from './disk/room.ts'
@@ -42,7 +43,13 @@ export function disk(path: string, { durability = 'committed', maxBytes = '16 GB
   if (durability !== 'committed' && durability !== 'flushed') {
     throw new SojournError('ERR_SOJOURN_OPTION', `The option durability is ${JSON.stringify(durability)}. Give 'committed' or 'flushed'.`)
   }
-  return new DiskStore(resolve(path), durability === 'flushed', parseSize(maxBytes, 'maxBytes'))
+  const folder = resolve(path)
+  const name = `disk:${folder}`
+  const most = parseSize(maxBytes, 'maxBytes')
+  // lmdb enlarges the map when it must; to do that while it works is what this spares it.
+  const environment = openEnvironment(name, folder, Math.ceil(Math.min(most * 1.25, 2 ** 40) + 64 * 2 ** 20))
+  const open = (opened: Environment): Store => new DiskStore(name, folder, opened, durability === 'flushed', most)
+  return environment instanceof Promise ? new OpeningStore(name, environment.then(open)) : open(environment)
 }
 
 const nothing = Buffer.alloc(0)
@@ -64,13 +71,12 @@ class DiskStore implements Store {
   #writer: Writer
   #closing: Promise<void> | null = null
 
-  constructor(folder: string, flush: boolean, maxBytes: number) {
-    this.name = `disk:${folder}`
-    // lmdb enlarges the map when it must; to do that while it works is what this spares it.
-    this.#environment = openEnvironment(this.name, folder, Math.ceil(Math.min(maxBytes * 1.25, 2 ** 40) + 64 * 2 ** 20))
-    this.#reader = new Reader(this.name, this.#environment)
-    this.#room = new Room(this.name, folder, this.#environment, maxBytes)
-    this.#writer = new Writer(this.name, this.#environment, this.#reader, this.#room, flush)
+  constructor(name: string, folder: string, environment: Environment, flush: boolean, maxBytes: number) {
+    this.name = name
+    this.#environment = environment
+    this.#reader = new Reader(name, environment)
+    this.#room = new Room(name, folder, environment, maxBytes)
+    this.#writer = new Writer(name, environment, this.#reader, this.#room, flush)
   }
 
   get(id: string, { fresh = false }: { readonly fresh?: boolean } = {}): SessionRecord | null {
@@ -147,7 +153,7 @@ class DiskStore implements Store {
       await this.#writer.drain()
     } finally {
       this.#room.close()
-      await this.#environment.root.close()
+      await this.#environment.door.leave(async () => await this.#environment.root.close())
     }
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import Module from 'node:module'
 import { join, relative } from 'node:path'
 import { open } from 'lmdb'
@@ -116,7 +116,9 @@ describe('a folder', () => {
     const store = disk(folder)
     await store.put(newRecord(), 0)
     const modeOf = (file: string) => (statSync(join(folder, file)).mode & 0o777).toString(8)
-    expect([modeOf('..'), modeOf('.'), modeOf('data.mdb'), modeOf('lock.mdb')]).toEqual(['700', '700', '600', '600'])
+    const files = ['data.mdb', 'gate.mdb', 'gate.mdb-lock', 'lock.mdb']
+    expect([modeOf('..'), modeOf('.'), ...files.map(modeOf)]).toEqual(['700', '700', '600', '600', '600', '600'])
+    expect(readdirSync(folder).filter((file) => !file.endsWith('.sock'))).toEqual(files)
     await store.close()
   })
 

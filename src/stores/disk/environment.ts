@@ -1,9 +1,11 @@
-import { accessSync, constants, mkdirSync, openSync, closeSync, readSync, statSync, statfsSync } from 'node:fs'
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { SojournError } from '../../core/errors.ts'
+import { Door } from './door.ts'
 import { failure } from './failure.ts'
+import { freeBytes } from './room.ts'
 
 /** An lmdb environment with the store's databases, all in one file and written in the same transactions. */
 export interface Environment {
@@ -14,6 +16,8 @@ export interface Environment {
   readonly expiry: Database<Buffer, Buffer>
   /** By `userKey`: nothing. */
   readonly users: Database<Buffer, Buffer>
+  /** Where other processes come in. */
+  readonly door: Door
 }
 
 const format = 'sojourn-disk'
@@ -22,31 +26,31 @@ const formatVersion = 1
 // What a new environment must find free, so that lmdb, which maps its lock file into memory, isn't killed by a full disk.
 const roomToStart = 2 ** 20
 
-/** @throws SojournError `ERR_SOJOURN_OPTION` without lmdb, `ERR_SOJOURN_STORE…` for a folder that holds or allows something else. */
-export function openEnvironment(name: string, folder: string, mapSize: number): Environment {
-  const { open } = loadLmdb()
+/**
+ * Opens the environment: at once where no other process has it open.
+ *
+ * @throws SojournError `ERR_SOJOURN_OPTION` without lmdb, `ERR_SOJOURN_STORE…` for a folder that holds or allows something else.
+ */
+export function openEnvironment(name: string, folder: string, mapSize: number): Environment | Promise<Environment> {
+  const lmdb = loadLmdb()
   makeFolder(name, folder)
-  let root: RootDatabase<Buffer, Buffer>
+  const door = new Door(name, realpathSync(folder), (path) => openGate(lmdb, path))
+  const options = { ...optionsOf(folder), mapSize }
   try {
-    root = open<Buffer, Buffer>({
-      path: folder,
-      // By default lmdb takes a path with a dot in it for a file.
-      noSubdir: false,
-      mapSize,
-      maxReaders: 512,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      // lmdb's batches of an event turn leave a promise of their own unhandled when a commit fails. Without them it still
-      // takes all writes of a turn together, for it begins in `setImmediate`, or once this many are waiting.
-      eventTurnBatching: false,
-      txnStartThreshold: 1000,
-      // Tells with each write when that write was flushed.
-      separateFlushed: true,
-      permissionsMode: 0o600,
-    } as Parameters<typeof open>[0])
+    const opened = door.enter(
+      // As a class, for `open` would wait for the lock under which others hold still.
+      () => lmdb.openAsClass(options) as unknown as Root,
+      (Root) => openDatabases(name, folder, door, new Root(null, { ...options, isRoot: true })),
+    )
+    return opened instanceof Promise ? opened.catch((cause: unknown) => Promise.reject(failure(name, 'open', cause))) : opened
   } catch (cause) {
     throw failure(name, 'open', cause)
   }
+}
+
+type Root = new (name: null, options: object) => RootDatabase<Buffer, Buffer>
+
+function openDatabases(name: string, folder: string, door: Door, root: RootDatabase<Buffer, Buffer>): Environment {
   try {
     checkFormat(name, folder, root)
     return {
@@ -54,11 +58,36 @@ export function openEnvironment(name: string, folder: string, mapSize: number): 
       sessions: root.openDB('sessions', { encoding: 'binary', useVersions: true }),
       expiry: root.openDB('expiry', { encoding: 'binary', keyEncoding: 'binary' }),
       users: root.openDB('users', { encoding: 'binary', keyEncoding: 'binary' }),
+      door,
     }
   } catch (cause) {
-    void root.close().catch(() => {})
-    throw failure(name, 'open', cause)
+    door.leave(async () => await root.close()).catch(() => {})
+    throw cause
   }
+}
+
+function optionsOf(folder: string) {
+  return {
+    path: folder,
+    // By default lmdb takes a path with a dot in it for a file.
+    noSubdir: false,
+    maxReaders: 512,
+    encoding: 'binary' as const,
+    keyEncoding: 'binary' as const,
+    // lmdb's batches of an event turn leave a promise of their own unhandled when a commit fails. Without them it still
+    // takes all writes of a turn together, for it begins in `setImmediate`, or once this many are waiting.
+    eventTurnBatching: false,
+    txnStartThreshold: 1000,
+    // Tells with each write when that write was flushed.
+    separateFlushed: true,
+    permissionsMode: 0o600,
+  }
+}
+
+// Never closed: who closes a lock file last destroys the locks in it, and someone may just be coming.
+function openGate(lmdb: typeof import('lmdb'), path: string): RootDatabase {
+  const options = { path, noSubdir: true, noSync: true, maxReaders: 512, permissionsMode: 0o600 }
+  return lmdb.open(options)
 }
 
 function loadLmdb(): typeof import('lmdb') {
@@ -101,16 +130,15 @@ function makeFolder(name: string, folder: string): void {
       { cause },
     )
   }
-  const files = { data: join(folder, 'data.mdb'), lock: join(folder, 'lock.mdb') }
-  for (const file of Object.values(files)) checkFile(name, file)
-  if (!isLmdb(files.data)) {
+  for (const file of ['data.mdb', 'lock.mdb', 'gate.mdb', 'gate.mdb-lock']) checkFile(name, join(folder, file))
+  for (const file of ['data.mdb', 'gate.mdb']) {
+    if (isLmdb(join(folder, file))) continue
     throw new SojournError(
       'ERR_SOJOURN_STORE_FORMAT',
-      `${files.data} is no file that the disk store, by its lmdb, could read: something else lies there. Move it away, or name another folder.`,
+      `${join(folder, file)} is no file that the disk store, by its lmdb, could read: something else lies there. Move it away, or name another folder.`,
     )
   }
-  const { bavail, bsize } = statfsSync(folder)
-  if (bavail * bsize < roomToStart && statSync(files.lock, { throwIfNoEntry: false }) === undefined) {
+  if (freeBytes(folder) < roomToStart && statSync(join(folder, 'lock.mdb'), { throwIfNoEntry: false }) === undefined) {
     throw new SojournError('ERR_SOJOURN_STORE_FULL', `The disk that the store ${name} is on has no room left to open it. Free some space.`)
   }
 }

@@ -105,8 +105,7 @@ export class Room {
   #lengthen(end: number, wanted: number): number {
     let ahead = fstatSync(this.#file).size - end
     if (ahead >= wanted) return ahead
-    const { bavail, bsize } = statfsSync(this.#folder)
-    const most = Math.min(wanted + 2 * zeros.length, ahead + bavail * bsize - reserve)
+    const most = Math.min(wanted + 2 * zeros.length, ahead + freeBytes(this.#folder) - reserve)
     try {
       while (ahead + zeros.length <= most) ahead += writeSync(this.#file, zeros)
     } catch {
@@ -129,6 +128,12 @@ export class Room {
       `The store ${this.#name} is full: ${why}. Let the sweeper remove what has expired, end sessions, or ${mend}.`,
     )
   }
+}
+
+/** What the disk of a folder has left; infinite on a file system that doesn't say. */
+export function freeBytes(folder: string): number {
+  const { blocks, bavail, bsize } = statfsSync(folder)
+  return blocks === 0 ? Infinity : bavail * bsize
 }
 
 function statsOf(database: Pick<Database, 'getStats'>): Stats {

@@ -50,7 +50,10 @@ export class Writer {
   #waiting = new Set<Waiting>()
   #underway = 0
   #bytesUnderway = 0
-  #whenIdle: (() => void) | null = null
+  #whenIdle: (() => void)[] = []
+
+  // While another process comes in.
+  #held: Promise<void> | null = null
 
   // Where the disk is all but full, and after a failed commit: writes go one by one, each in a commit of its own, until none is left.
   #line: Promise<unknown> | null = null
@@ -63,10 +66,12 @@ export class Writer {
     this.#room = room
     this.#flush = flush
     this.#commits = new Commits(environment.root, () => this.#answerVisible())
+    environment.door.answer(async (work) => await this.hold(work))
   }
 
   /** True once it landed, false if its condition did not hold. Rejects with a SojournError; then it may have landed. */
   write(verb: string, write: Write): Promise<boolean> {
+    if (this.#held !== null) return this.#held.then(async () => await this.write(verb, write))
     return new Promise((resolve, reject) => {
       const together = this.#line === null && this.#fits(write)
       const bytes = together ? bytesOf(write) : 0
@@ -78,7 +83,7 @@ export class Writer {
         this.#waiting.delete(waiting)
         this.#bytesUnderway -= bytes
         answer()
-        if (--this.#underway === 0) this.#whenIdle?.()
+        if (--this.#underway === 0) for (const idle of this.#whenIdle.splice(0)) idle()
       }
       const failed = (error: unknown): void => settle(() => reject(error))
       const landed = (answer: boolean): void => settle(() => resolve(answer))
@@ -87,13 +92,37 @@ export class Writer {
     })
   }
 
+  /**
+   * Keeps all processes from committing while the work lasts. This one's writes wait outside: lmdb would run them within the
+   * transaction that holds the lock, and answer before they are committed.
+   */
+  async hold(work: () => Promise<void>): Promise<void> {
+    while (this.#held !== null) await this.#held
+    let release = (): void => {}
+    this.#held = new Promise((resolve) => (release = resolve))
+    try {
+      await this.#idle()
+      await this.#environment.root.transaction(work)
+    } catch (error) {
+      void reasonOf(error)
+    } finally {
+      this.#held = null
+      release()
+    }
+  }
+
   /** Waits for what is under way, and flushes it. */
   async drain(): Promise<void> {
-    if (this.#underway > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve))
+    while (this.#held !== null) await this.#held
+    await this.#idle()
     // After a failed commit lmdb waits for a flush that never comes, in `flushed` and in `close`: an empty commit ends that.
     if (this.#failed) await this.#emptyCommit()
     await this.#environment.root.flushed
     await this.#commits.end()
+  }
+
+  async #idle(): Promise<void> {
+    if (this.#underway > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
 
   /** True if there is room for it among what is under way, false if it should wait for that. */

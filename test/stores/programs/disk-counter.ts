@@ -1,11 +1,11 @@
 import { disk } from '../../../src/stores/disk.ts'
 
-// Adds 1 to the number in one session so many times, by compare-and-swap, four at once.
+// Adds 1 to the number in one session so many times, by compare-and-swap: four at once on one handle, or, as a "visitor", one
+// after another, each on a handle that is opened for it and closed again.
 
-const [, , folder, id, times] = process.argv as [string, string, string, string, string]
-const store = disk(folder)
+const [, , folder, id, times, visitor] = process.argv as [string, string, string, string, string, string?]
 
-async function increment(): Promise<void> {
+async function increment(store: ReturnType<typeof disk>): Promise<void> {
   for (;;) {
     const record = (await store.get(id, { fresh: true }))!
     const next = { ...record, version: record.version + 1, data: String(Number(record.data) + 1), expiresAt: record.expiresAt + 1 }
@@ -14,9 +14,17 @@ async function increment(): Promise<void> {
 }
 
 let left = Number(times)
-await Promise.all(
-  Array.from({ length: 4 }, async () => {
-    while (left-- > 0) await increment()
-  }),
-)
-await store.close()
+if (visitor === undefined) {
+  const store = disk(folder)
+  const worker = async () => {
+    while (left-- > 0) await increment(store)
+  }
+  await Promise.all([worker(), worker(), worker(), worker()])
+  await store.close()
+} else {
+  while (left-- > 0) {
+    const store = disk(folder)
+    await increment(store)
+    await store.close()
+  }
+}
