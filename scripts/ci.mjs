@@ -169,7 +169,7 @@ await check('npm start on a fresh clone: installs, builds, listens, answers, end
 /** @type {ReturnType<typeof countTests>} */
 let tests = null
 await check('npm test on a fresh clone: runs to its end, and no test is skipped', async () => {
-  const problem = await npm(['test'], { minutes: 14, more: { TEST_REPORT: report }, isShown: true }).then(
+  const problem = await npm(['test'], { minutes: 40, more: { TEST_REPORT: report }, isShown: true }).then(
     () => null,
     (error) => error,
   )

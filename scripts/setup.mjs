@@ -1,6 +1,6 @@
 // What `npm start`, `npm test` and `npm run build` have in common. It needs nothing but Node and npm.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -89,13 +89,52 @@ export async function installDependencies() {
   if (hasDependencies()) return
   say('Installing dependencies (npm ci) …')
   // Under NODE_ENV=production npm would leave out the compiler, which the build needs.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
-  const npm = process.env.npm_execpath
-  const { code, output } =
-    npm !== undefined && basename(npm) === 'npm-cli.js'
-      ? await run(process.execPath, [npm, ...args], { quiet: true })
-      : await run('npm', args, { quiet: true, shell: process.platform === 'win32' })
+  const { code, output } = await npm(['ci', '--include=dev'])
   if (code !== 0) throw new SetUpError(`${output.trimEnd()}\nThe dependencies could not be installed: npm ci ended with code ${code}.`)
+}
+
+/**
+ * Runs npm to its end, without a word unless it fails.
+ *
+ * @param {string[]} args
+ */
+async function npm(args) {
+  const all = [...args, '--no-audit', '--no-fund', '--loglevel=error']
+  const program = process.env.npm_execpath
+  return program !== undefined && basename(program) === 'npm-cli.js'
+    ? await run(process.execPath, [program, ...all], { quiet: true })
+    : await run('npm', all, { quiet: true, shell: process.platform === 'win32' })
+}
+
+/** The drivers of the stores that SESSION_STORE can name, by the URL's scheme. */
+const drivers = new Map([
+  ...['redis', 'rediss', 'redis+cluster', 'rediss+cluster'].map((scheme) => /** @type {const} */ ([scheme, 'redis'])),
+  ...['mysql', 'mariadb'].map((scheme) => /** @type {const} */ ([scheme, 'mysql2'])),
+  ...['postgres', 'postgresql'].map((scheme) => /** @type {const} */ ([scheme, 'pg'])),
+  ...['mongodb', 'mongodb+srv'].map((scheme) => /** @type {const} */ ([scheme, 'mongodb'])),
+  /** @type {const} */ (['sqlite', 'better-sqlite3']),
+])
+
+/**
+ * The package that a store's URL needs and that is not installed, or null.
+ *
+ * @param {string | undefined} url
+ * @param {string} folder
+ */
+export function missingDriver(url, folder = root) {
+  const driver = drivers.get(/^[a-z+]+(?=:)/i.exec(url ?? '')?.[0].toLowerCase() ?? '')
+  return driver === undefined || existsSync(join(folder, 'node_modules', driver, 'package.json')) ? null : driver
+}
+
+/** Installs the driver that the shop's store needs, and no other, if it is not there; package.json and the lock file stay as they are. */
+export async function installDriver(url = process.env.SESSION_STORE) {
+  const driver = missingDriver(url)
+  if (driver === null) return
+  say(`Installing ${driver}, which SESSION_STORE needs (npm install) …`)
+  const range = readJson(join(root, 'package.json')).peerDependencies[driver]
+  const { code, output } = await npm(['install', '--no-save', '--workspace', 'examples/shop', `${driver}@${range}`])
+  if (code !== 0)
+    throw new SetUpError(`${output.trimEnd()}\nThe driver ${driver} could not be installed: npm install ended with code ${code}.`)
 }
 
 /** @param {string} path @returns {number} */
@@ -174,16 +213,39 @@ export function findChromium() {
 
 export async function installChromium() {
   if (findChromium() !== null) return
+  const problem = await installDebianPackages(['chromium'], 'which the browser tests drive', chromiumMissing)
+  if (problem !== null) say(problem)
+}
+
+/** The program that Debian's packages ask before they start a service at their installation. */
+const servicePolicy = '/usr/sbin/policy-rc.d'
+
+/**
+ * Installs packages if this is Debian and root runs it; services that they bring are not started.
+ *
+ * @param {readonly string[]} packages
+ * @param {string} purpose a relative clause
+ * @param {string} otherwise what to do where they can't be installed
+ * @returns {Promise<string | null>} what went wrong, and what to do
+ */
+export async function installDebianPackages(packages, purpose, otherwise) {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  if (!/^ID="?debian"?$/m.test(release) || process.getuid?.() !== 0) return say(chromiumMissing)
-  say("Installing Debian's package chromium, which the browser tests drive (apt-get) …")
+  if (!/^ID="?debian"?$/m.test(release) || process.getuid?.() !== 0) return otherwise
+  say(`Installing Debian's package${packages.length === 1 ? '' : 's'} ${packages.join(', ')}, ${purpose} (apt-get) …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-q'],
-    ['install', '-q', '-y', '--no-install-recommends', 'chromium'],
-  ]) {
-    const { code, output } = await run('apt-get', args, { quiet: true, env })
-    if (code !== 0) return say(`${output.trimEnd()}\napt-get ${args[0]} ended with code ${code}. ${chromiumMissing}`)
+  const isPolicyOurs = !existsSync(servicePolicy)
+  if (isPolicyOurs) writeFileSync(servicePolicy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    for (const args of [
+      ['update', '-q'],
+      ['install', '-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages],
+    ]) {
+      const { code, output } = await run('apt-get', args, { quiet: true, env })
+      if (code !== 0) return `${output.trimEnd()}\napt-get ${args[0]} ended with code ${code}. ${otherwise}`
+    }
+    return null
+  } finally {
+    if (isPolicyOurs) rmSync(servicePolicy, { force: true })
   }
 }
 

@@ -5,8 +5,11 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { Manager, type Sessions } from './core/manager.ts'
+import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
+import { parseSize, type Size } from './core/size.ts'
+import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
 import { memory } from './stores/memory.ts'
@@ -38,6 +41,21 @@ export interface SessionsOptions<Data extends object> {
   readonly merge?: MergeRules | undefined
   /** Looks up a user's epoch, for `login(userId, { epoch })`. */
   readonly epoch?: ((userId: string) => Maybe<number | string | null>) | undefined
+  /**
+   * How many sessions a user may have at once: a login beyond that ends the oldest (`5`), or is refused (`{ count: 5, beyond: 'refuse' }`).
+   * @default no limit (OWASP ASVS 5.0, 7.1.2 asks to decide and document one)
+   */
+  readonly maxPerUser?: number | MaxPerUser | undefined
+  /** How long one session's encoded data may be: bytes, or '1 MB'. A longer one is refused at the commit. @default '1 MB' */
+  readonly maxDataSize?: Size | undefined
+  /** How long a store may take for one operation. @default '2s' */
+  readonly storeTimeout?: Duration | undefined
+  /**
+   * What happens to a request whose session can't be read: `'refuse'` answers 503; `'anonymous'` goes on as for a new visitor, keeps
+   * nothing, and leaves the cookie alone.
+   * @default 'refuse'
+   */
+  readonly onStoreError?: 'refuse' | 'anonymous' | undefined
   /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
   /** Where the time comes from. @default Date */
@@ -61,6 +79,10 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0) {
     throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
   }
+  const { onStoreError = 'refuse' } = options
+  if (onStoreError !== 'refuse' && onStoreError !== 'anonymous') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `onStoreError is ${JSON.stringify(onStoreError)}; it must be 'refuse' or 'anonymous'.`)
+  }
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
   checkKeys(options.cookie, knownCookie, 'cookie.')
@@ -68,7 +90,8 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
   const core: DataCore<Data> = {
-    store,
+    store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
+    maxPerUser: resolveMax(options.maxPerUser),
     events: new Events(),
     clock: options.clock ?? Date,
     policy: resolvePolicy(options.timeouts),
@@ -78,6 +101,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
       codec: options.codec ?? json,
       schema: options.schema,
       schemaVersion,
+      maxSize: parseSize(options.maxDataSize ?? '1 MB', 'maxDataSize'),
       migrate: options.migrate,
     }),
     rules: options.merge ?? {},
@@ -87,8 +111,20 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     core,
     transport: cookie(options.cookie),
     trustProxy: options.trustProxy ?? false,
+    onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
   })
+}
+
+function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
+  if (max === undefined) return null
+  const resolved: MaxPerUser | null = typeof max === 'number' ? { count: max, beyond: 'end-oldest' } : max
+  const isSense = Number.isSafeInteger(resolved?.count) && resolved.count > 0 && ['end-oldest', 'refuse'].includes(resolved.beyond)
+  if (isSense) return resolved
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `maxPerUser is ${JSON.stringify(max)}; it must be a whole number from 1 up, or { count: 5, beyond: 'end-oldest' | 'refuse' }.`,
+  )
 }
 
 const known: readonly (keyof SessionsOptions<object>)[] = [
@@ -103,6 +139,10 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'codec',
   'merge',
   'epoch',
+  'maxPerUser',
+  'maxDataSize',
+  'storeTimeout',
+  'onStoreError',
   'sweepInterval',
   'clock',
 ]

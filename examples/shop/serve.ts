@@ -41,8 +41,9 @@ export async function serve(settings: Settings): Promise<RunningShop> {
   return { url: `http://${host}:${port}`, store: withoutPassword(settings.store), close }
 }
 
+/** A server's URL without its user, password and parameters; the path of a folder or a file as it is. */
 function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//')
+  return /^(?:memory|disk|sqlite):/i.test(url) ? url : url.replace(/\/\/.*@/s, '//').replace(/\?.*$/s, '')
 }
 
 function inPlainWords(error: unknown, { host, port }: Settings): unknown {

@@ -2,7 +2,7 @@
 export interface Settings {
   readonly host: string
   readonly port: number
-  /** Where the sessions live, as a URL: `disk:./folder`, `memory:`. */
+  /** Where the sessions live, as a URL: `disk:./folder`, `redis://localhost`, `postgres://shop@localhost/shop`. It may hold a password. */
   readonly store: string
   readonly idle: string
   readonly absolute: string
@@ -19,8 +19,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),
   }
-  if (settings.workers > 1 && settings.store.startsWith('memory:')) {
-    throw new Error('WORKERS needs a store that several processes can share, and memory: is not one; set SESSION_STORE=disk:./folder.')
+  if (settings.workers > 1 && /^(?:memory:|sqlite::memory:)/i.test(settings.store)) {
+    throw new Error('WORKERS needs a store that several processes can share, and memory is none; set SESSION_STORE=disk:./folder.')
   }
   return settings
 }

@@ -19,6 +19,8 @@ export interface ContentOptions<Data> {
   readonly codec: Codec
   readonly schema: StandardSchema<Data> | undefined
   readonly schemaVersion: number
+  /** How long the encoded data may be, in bytes. */
+  readonly maxSize: number
   readonly migrate: ((data: unknown, version: number) => unknown) | undefined
 }
 
@@ -49,7 +51,7 @@ export class ContentFormat<Data> {
     return { data: schema === undefined ? data : validate(schema, data), flash: {}, aside: null }
   }
 
-  /** @throws ERR_SOJOURN_DATA_UNENCODABLE or ERR_SOJOURN_DATA_INVALID, naming the path */
+  /** @throws ERR_SOJOURN_DATA_UNENCODABLE or ERR_SOJOURN_DATA_INVALID, naming the path; ERR_SOJOURN_DATA_TOO_LARGE */
   encode({ data, flash, aside }: Content<Data>): string {
     const { codec, schema, schemaVersion } = this.#options
     if (!isRoot(data)) {
@@ -63,7 +65,21 @@ export class ContentFormat<Data> {
     if (Object.keys(flash).length > 0) preface.flash = flash
     if (aside !== null) preface.aside = aside
     const rest = JSON.stringify(preface)
-    return `${schemaVersion}${rest === '{}' ? '' : rest}\n${codec.encode(data)}`
+    const text = `${schemaVersion}${rest === '{}' ? '' : rest}\n${codec.encode(data)}`
+    this.#checkSize(text)
+    return text
+  }
+
+  #checkSize(text: string): void {
+    const { maxSize } = this.#options
+    // No character takes more than three bytes for each of its UTF-16 units: most texts need no count.
+    if (text.length * 3 <= maxSize) return
+    const size = Buffer.byteLength(text)
+    if (size <= maxSize) return
+    throw new SojournError(
+      'ERR_SOJOURN_DATA_TOO_LARGE',
+      `Session data take ${size} bytes when encoded, and maxDataSize is ${maxSize}; keep in the session what belongs to the visit, and the rest in a database.`,
+    )
   }
 
   /**

@@ -2,6 +2,7 @@ import type { ContentFormat } from './content.ts'
 import { SojournError } from './errors.ts'
 import type { Events } from './events.ts'
 import { isRemembered } from './head.ts'
+import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
@@ -19,6 +20,7 @@ export interface Core {
   readonly events: Events
   readonly clock: Clock
   readonly policy: Policy
+  readonly maxPerUser: MaxPerUser | null
 }
 
 /** The same for the parts that look into session data. */

@@ -1,10 +1,11 @@
 import { mergeContent } from './adopt.ts'
 import { readContent, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
-import { type DataCore, insert, land, limitsOf, readFresh } from './core.ts'
+import { type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
 import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { decodeTombstone, encodeHead, newHead } from './head.ts'
+import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
 import type { LoginOptions } from './session.ts'
@@ -83,6 +84,7 @@ export function* login<Data extends object>(
   let { record } = created
   try {
     yield* checkEpoch(core, userId, options)
+    yield* refuseOneTooMany(core, record, over?.id ?? null)
     for (let tries = 1; over !== null; tries++) {
       const sameUser = over.userId === userId
       const tombstone = tombstoneOver(core, over, { cause: 'login', userId, target: record.id, sameUser })
@@ -102,6 +104,12 @@ export function* login<Data extends object>(
     // all the same: when the login is sent again, its data are found there.
     if (!(error instanceof SojournError && error.code === 'ERR_SOJOURN_UNKNOWN_OUTCOME')) yield* abandon(core, record)
     throw error
+  }
+  try {
+    yield* endOldest(core, userId)
+  } catch (cause) {
+    // The login itself is done, and its token must go out: the user's next login ends what was left.
+    core.events.emit('error', { error: storeError(core.store, cause), id: record.id })
   }
   core.events.emit('loggedIn', { id: record.id, userId, previousId: source.record?.id ?? null })
   return { record, secret: created.secret, rework }

@@ -42,6 +42,7 @@ export interface ManagerOptions<Data extends object> {
   readonly core: DataCore<Data>
   readonly transport: Transport
   readonly trustProxy: boolean
+  readonly onStoreError: 'refuse' | 'anonymous'
   readonly sweepInterval: number
 }
 
@@ -62,18 +63,20 @@ export class Manager<Data extends object> implements Sessions<Data> {
   readonly lateChanges: LateChanges
   readonly #transport: Transport
   readonly #trustProxy: boolean
+  readonly #onStoreError: 'refuse' | 'anonymous'
   readonly #sweeper: Sweeper
   readonly #opened = new WeakMap<object, OpenSession<Data>>()
   #flashes = 0
   #closing: Promise<void> | null = null
 
-  constructor({ core, transport, trustProxy, sweepInterval }: ManagerOptions<Data>) {
+  constructor({ core, transport, trustProxy, onStoreError, sweepInterval }: ManagerOptions<Data>) {
     this.core = core
     this.commits = new CommitQueue(core)
     this.toucher = new Toucher(core)
     this.lateChanges = new LateChanges(core)
     this.#transport = transport
     this.#trustProxy = trustProxy
+    this.#onStoreError = onStoreError
     this.#sweeper = new Sweeper(core, sweepInterval)
     core.store.onEvicted = ({ id, userId, head }) => {
       if (decodeTombstone(head) === null) core.events.emit('ended', { id, userId, reason: 'evicted' })
@@ -129,15 +132,21 @@ export class Manager<Data extends object> implements Sessions<Data> {
     try {
       record = store.get(token.id)
     } catch (cause) {
-      throw storeError(store, cause)
+      return this.#doWithout(view, cause)
     }
     if (!isPromise(record)) return this.#judge(view, token, record)
     return record.then(
       (found) => this.#judge(view, token, found),
-      (cause: unknown) => {
-        throw storeError(store, cause)
-      },
+      (cause: unknown) => this.#doWithout(view, cause),
     )
+  }
+
+  /** The store can't be read: the request is refused, or goes on without its session, as the application decided. */
+  #doWithout(view: RequestView, cause: unknown): OpenSession<Data> {
+    const error = storeError(this.core.store, cause)
+    if (this.#onStoreError === 'refuse') throw error
+    this.report(error, null)
+    return new OpenSession(this, view, 'offline')
   }
 
   #judge(view: RequestView, { secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
@@ -153,7 +162,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     }
     const { kind } = this.#verdict(record, secret, hash, now)
     if (kind === 'unknown') return new OpenSession(this, view)
-    if (kind === 'late') return run(this.#refuse(view, record, secret, hash))
+    if (kind === 'late') return this.#refuseOr(view, record, secret, hash)
     return OpenSession.live(this, view, record, { secret, kind })
   }
 
@@ -167,6 +176,15 @@ export class Manager<Data extends object> implements Sessions<Data> {
       now,
       this.core.policy,
     )
+  }
+
+  #refuseOr(view: RequestView, record: SessionRecord, secret: string, hash: string): Maybe<OpenSession<Data>> {
+    try {
+      const refused = run(this.#refuse(view, record, secret, hash))
+      return isPromise(refused) ? refused.catch((cause: unknown) => this.#doWithout(view, cause)) : refused
+    } catch (cause) {
+      return this.#doWithout(view, cause)
+    }
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */

@@ -25,8 +25,9 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
  * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
  *         Only a login gets on from here, and ends that session
  * ended   it turned out to be gone when this request wrote to it
+ * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
  */
-export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended'
+export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
 /** What a request showed, and what it was found to be. */
 export interface Shown {
@@ -167,6 +168,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async #logout(): Promise<void> {
+    if (this.#state === 'offline') throw this.#offline()
     if (this.#state === 'late') return
     if (this.#record === null) return this.#leave()
     const late = this.#state === 'moved'
@@ -196,7 +198,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #update<Result>(change: (data: Data) => Result): Promise<Result> {
     if (this.#state !== 'live') {
-      if (this.#state !== 'new') throw this.#gone()
+      if (this.#state !== 'new') throw this.#refusal()
       // Nothing is stored yet: there is nothing to race with, and the session is created with the result.
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
@@ -218,7 +220,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (!this.#copy.isChanged) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
-    else throw this.#gone()
+    else throw this.#refusal()
   }
 
   flash(kind: string, message: string): void
@@ -291,7 +293,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     // Where it turned out to have ended, the handler was told: its answer stands.
     if (!changed || this.#state === 'ended') return
     if (this.#state === 'new') return run(this.#create())
-    throw this.#gone()
+    if (this.#state === 'offline') return this.report(this.#offline())
+    throw this.#refusal()
   }
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
@@ -425,8 +428,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#copy.content()
   }
 
-  #gone(): SojournError {
+  /** Why a write has nowhere to go. */
+  #refusal(): SojournError {
+    if (this.#state === 'offline') return this.#offline()
     if (this.#endedBy !== null) return this.#endedBy
     return this.#state === 'late' ? lateError(this.#record!.id) : movedError(this.#record!.id)
+  }
+
+  #offline(): SojournError {
+    return new SojournError(
+      'ERR_SOJOURN_STORE',
+      'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.',
+    )
   }
 }

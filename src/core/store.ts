@@ -44,6 +44,16 @@ export interface Swept {
   readonly more: boolean
 }
 
+/** What the core says with a call. */
+export interface CallOptions {
+  /** Aborted when the core has stopped waiting: a store whose client can give up should. Made when it is first asked for. */
+  readonly signal?: AbortSignal
+}
+
+export interface GetOptions extends CallOptions {
+  readonly fresh?: boolean
+}
+
 /**
  * Where sessions live. Each verb is atomic and concerns one record (a batch of touches: each of them for itself).
  *
@@ -59,33 +69,39 @@ export interface Store {
    * The record, or null when there is none. Sees every put that was acknowledged before the call, by any process, if
    * `fresh` is true; a store with a cache in front may answer an older one otherwise.
    */
-  get(id: string, options?: { readonly fresh?: boolean }): Maybe<SessionRecord | null>
+  get(id: string, options?: GetOptions): Maybe<SessionRecord | null>
 
   /**
    * Writes the whole record, its expiry and its user's index entry, if and only if the stored version is `expected` now
    * (0: no record is there) and `record.version` is greater. True once it landed and every process can see it; false,
    * changing nothing, when the stored version is another. Never inserts unless `expected` is 0.
    */
-  put(record: SessionRecord, expected: number): Maybe<boolean>
+  put(record: SessionRecord, expected: number, options?: CallOptions): Maybe<boolean>
 
   /**
    * Notes uses: each lands on its own, where the version is unchanged, the record had not expired at the touch's
    * `lastSeenAt`, and the touch's `expiresAt` is greater than the stored one. It changes `lastSeenAt` and `expiresAt`
    * (and the expiry index), nothing else. It never creates, never shortens.
    */
-  touch(batch: readonly Touch[]): Maybe<void>
+  touch(batch: readonly Touch[], options?: CallOptions): Maybe<void>
 
   /** Removes the record with its index entries. True if one was there. For inserts that were abandoned. */
-  delete(id: string): Maybe<boolean>
+  delete(id: string, options?: CallOptions): Maybe<boolean>
 
   /** The records of one user, or of all; expired ones and tombstones may be among them. Releases what it holds when left early. */
-  list(userId?: string): AsyncIterable<SessionRecord>
+  list(userId?: string, options?: CallOptions): AsyncIterable<SessionRecord>
 
   /**
    * Removes at most `limit` records whose `expiresAt` is `now` or earlier, oldest first, each looked at again as it is
    * removed (a record that was touched or written meanwhile stays). Costs by what has expired, not by what is stored.
    */
-  sweep(now: number, limit: number): Maybe<Swept>
+  sweep(now: number, limit: number, options?: CallOptions): Maybe<Swept>
+
+  /**
+   * The server's clock, in ms since the epoch, for a store whose server has one of its own: a process whose clock is far from
+   * it must not sweep.
+   */
+  time?(options?: CallOptions): Maybe<number>
 
   /** Ends what the store itself opened; never a client that was handed in. Verbs fail afterwards. */
   close(): Maybe<void>

@@ -1,8 +1,12 @@
 import { type Core, storeError } from './core.ts'
+import { SojournError } from './errors.ts'
 import { decodeTombstone } from './head.ts'
 import type { Swept } from './store.ts'
 
 const batchSize = 200
+const clockTolerance = 30_000
+// Node's timers take a longer one for none at all.
+const longestTimer = 2 ** 31 - 1
 
 /** Collects what has expired: every so often, in small batches with room for requests between them. */
 export class Sweeper {
@@ -32,8 +36,7 @@ export class Sweeper {
   #schedule(): void {
     if (this.#closed) return
     // Jittered, so that many processes on one store don't sweep in step.
-    // Node's timers know no more than 2^31 - 1 ms.
-    const delay = Math.min(this.#interval * (0.75 + Math.random() / 2), 2 ** 31 - 1)
+    const delay = Math.min(this.#interval * (0.75 + Math.random() / 2), longestTimer)
     this.#timer = setTimeout(() => {
       this.sweep()
         .catch((cause: unknown) => this.#core.events.emit('error', { error: storeError(this.#core.store, cause), id: null }))
@@ -43,6 +46,7 @@ export class Sweeper {
 
   async #sweep(): Promise<number> {
     const { events } = this.#core
+    await this.#checkClock()
     let count = 0
     for (let more = true; more && !this.#closed;) {
       const swept = await this.#batch()
@@ -61,5 +65,24 @@ export class Sweeper {
     } catch (cause) {
       throw storeError(store, cause)
     }
+  }
+
+  /** A process whose clock is wrong would remove sessions that live: it must not sweep. A clock that was handed in is taken at its word. */
+  async #checkClock(): Promise<void> {
+    const { store, clock } = this.#core
+    if (clock !== Date || store.time === undefined) return
+    const sent = Date.now()
+    let time: number
+    try {
+      time = await store.time()
+    } catch (cause) {
+      throw storeError(store, cause)
+    }
+    const distance = Math.max(sent - time, time - Date.now())
+    if (distance <= clockTolerance) return
+    throw new SojournError(
+      'ERR_SOJOURN_CLOCK',
+      `This process's clock and that of the session store (${store.name}) are ${Math.round(distance / 1000)} s apart, so nothing was swept; set both by NTP.`,
+    )
   }
 }

@@ -8,7 +8,7 @@ import { anyKey, anyText, plain } from './plain-data.ts'
 
 function formatOf(options: { version?: number; migrate?: (data: unknown, version: number) => unknown; codec?: typeof json } = {}) {
   const { version = 1, migrate, codec = json } = options
-  return new ContentFormat<object>({ initial: () => ({}), codec, schema: undefined, schemaVersion: version, migrate })
+  return new ContentFormat<object>({ initial: () => ({}), codec, schema: undefined, schemaVersion: version, maxSize: 1e6, migrate })
 }
 
 describe('the text of a record', () => {

@@ -19,7 +19,7 @@ export interface Seen {
   abandoned: boolean
 }
 
-const format = new ContentFormat<Data>({ initial, codec: json, schema: undefined, schemaVersion: 1, migrate: undefined })
+const format = new ContentFormat<Data>({ initial, codec: json, schema: undefined, schemaVersion: 1, maxSize: 1e6, migrate: undefined })
 
 /** Looks on from right above the real store: what was put, what landed, what a sweep took. It changes nothing. */
 export class Watch {

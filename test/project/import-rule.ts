@@ -15,6 +15,7 @@ const compositionRoots = new Set(['index.ts', 'sessions.ts'])
 /** Optional peers, each with the files that may load it. */
 const peers = new Map([
   ['lmdb', /^stores\/disk\b/],
+  ...['redis', 'mysql2/promise', 'pg', 'better-sqlite3', 'mongodb'].map((driver) => [driver, /^stores\/open\//] as const),
   ['devalue', /^codecs\/rich\b/],
 ])
 

@@ -42,13 +42,15 @@ describe('imports point inward, to core', () => {
     [
       'stores/redis.ts',
       "import { createRequire } from 'node:module'\nconst load = createRequire(import.meta.url)\nload('redis')",
-      'is a package',
+      'is an optional peer',
     ],
     [
       'stores/redis.ts',
       "import { createRequire } from 'node:module'\nconst load = createRequire(import.meta.url)\nload.resolve('redis')",
-      'is a package',
+      'is an optional peer',
     ],
+    ['stores/open.ts', "export const load = () => import('mysql2/promise')", 'is an optional peer'],
+    ['stores/postgres.ts', "import type { Pool } from 'pg'", 'is an optional peer'],
     ['codecs/plain.ts', "import { stringify } from 'devalue'", 'is an optional peer'],
     ['other.ts', "import { memory } from './stores/memory.ts'", 'points sideways'],
   ]

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { checkNode, hasDependencies, isBuilt } from '../../scripts/setup.mjs'
+import { checkNode, hasDependencies, isBuilt, missingDriver } from '../../scripts/setup.mjs'
 
 let folder = ''
 beforeEach(() => {
@@ -88,5 +88,24 @@ describe('the version of Node', () => {
   test.each(['20.19.0', '20.20.2', '22.0.0', '26.1.0'])('%s will do', (version) => expect(() => checkNode(version)).not.toThrow())
   test.each(['8.17.0', '18.20.8', '20.9.0', '20.18.3'])('%s is too old, which is told with the mend', (version) => {
     expect(() => checkNode(version)).toThrow(`sojourn needs Node 20.19 or newer, and this is Node ${version}: install a newer one`)
+  })
+})
+
+describe('the driver that SESSION_STORE needs', () => {
+  test.each([
+    ['redis://ada:secret@host', 'redis'],
+    ['rediss+cluster://a,b', 'redis'],
+    ['mariadb://host/shop', 'mysql2'],
+    ['PostgreSQL://host/shop', 'pg'],
+    ['mongodb+srv://host', 'mongodb'],
+    ['sqlite:./a.db', 'better-sqlite3'],
+  ])('is missing until it is installed: %s', (url, driver) => {
+    expect(missingDriver(url, folder)).toBe(driver)
+    write(`node_modules/${driver}/package.json`, {})
+    expect(missingDriver(url, folder)).toBeNull()
+  })
+
+  test.each([undefined, '', 'memory:', 'disk:./redis:', 'constructor:', 'no scheme'])('is none for %j', (url) => {
+    expect(missingDriver(url, folder)).toBeNull()
   })
 })

@@ -1,5 +1,5 @@
 import { expectTypeOf } from 'vitest'
-import type { Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
+import type { CallOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
 import { createSessions } from '../../src/index.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
@@ -87,7 +87,7 @@ void [incomplete, vague, silent]
 declare const record: SessionRecord
 // @ts-expect-error readonly
 record.version = 2
-expectTypeOf<Parameters<Store['put']>>().toEqualTypeOf<[record: SessionRecord, expected: number]>()
+expectTypeOf<Parameters<Store['put']>>().toEqualTypeOf<[record: SessionRecord, expected: number, options?: CallOptions | undefined]>()
 expectTypeOf<ReturnType<Store['get']>>().toEqualTypeOf<Maybe<SessionRecord | null>>()
 expectTypeOf<NonNullable<Store['onEvicted']>>().parameter(0).toEqualTypeOf<Removed>()
 

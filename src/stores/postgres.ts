@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto'
+import type { CallOptions, Maybe } from '../core/store.ts'
+import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
+import { type Connection, lend } from './sql/connection.ts'
+import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
+import { networkCodes } from './sql/failure.ts'
+import { formatNote } from './sql/format.ts'
+import { checkName } from './sql/names.ts'
+
+export interface PostgresOptions {
+  /**
+   * The table's name: letters, digits and `_`, at most 48.
+   *
+   * @default 'sojourn_sessions'
+   */
+  readonly table?: string
+  /**
+   * The schema that the table is in; it must be there.
+   *
+   * @default the first one of the connection's search path
+   */
+  readonly schema?: string
+}
+
+/** The part that is used of a pool of `pg`. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+}
+
+export interface PostgresClient {
+  query(query: PostgresQuery): Promise<PostgresResult | PostgresResult[]>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+  release(broken?: boolean): void
+}
+
+export interface PostgresQuery {
+  readonly text: string
+  readonly name?: string
+  readonly values?: (string | number | Uint8Array | null)[]
+}
+
+export interface PostgresResult {
+  readonly rows: object[]
+  readonly rowCount: number | null
+}
+
+/**
+ * Keeps sessions in a table of PostgreSQL (12 and later). Hand in a pool of `pg`: `postgres(new Pool({ connectionString }))`.
+ *
+ * Nothing is created before `createSchema()` is called.
+ *
+ * @param close ends the pool, if it was made for the store alone. Internal.
+ * @throws SojournError `ERR_SOJOURN_OPTION` for a name that is none. The first use rejects with `ERR_SOJOURN_STORE_FORMAT` where
+ *   the table is missing or another.
+ */
+export function postgres(pool: PostgresPool, options: PostgresOptions = {}, close?: () => Maybe<unknown>): SqlStore {
+  return sqlStore(new Postgres(pool, namesOf(options), close))
+}
+
+/** The table and its indexes as SQL, for those who run their migrations themselves. */
+export function schema(options: PostgresOptions = {}): string {
+  return scriptOf(schemaOf(namesOf(options)))
+}
+
+interface Names {
+  readonly table: string
+  readonly schema: string | undefined
+}
+
+function namesOf({ table = 'sojourn_sessions', schema }: PostgresOptions): Names {
+  return { table: checkName('table', table), schema: schema === undefined ? undefined : checkName('schema', schema) }
+}
+
+const quoted = ({ table, schema }: Names) => (schema === undefined ? `"${table}"` : `"${schema}"."${table}"`)
+
+const columns: Columns = {
+  id: 'text',
+  version: 'bigint',
+  user_id: 'bytea',
+  created_at: 'bigint',
+  last_seen_at: 'bigint',
+  expires_at: 'bigint',
+  head: 'text',
+  data: 'bytea',
+}
+
+// Users and data are bytes, since a text can't hold every character, nor a database of every encoding.
+function schemaOf(names: Names): string[] {
+  const { table } = names
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoted(names)} (
+  id text COLLATE "C" PRIMARY KEY,
+  version bigint NOT NULL,
+  user_id bytea,
+  created_at bigint NOT NULL,
+  last_seen_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  head text NOT NULL,
+  data bytea NOT NULL
+)`,
+    `CREATE INDEX IF NOT EXISTS "${table}_user" ON ${quoted(names)} (user_id, created_at, id) WHERE user_id IS NOT NULL`,
+    `CREATE INDEX IF NOT EXISTS "${table}_expiry" ON ${quoted(names)} (expires_at, id)`,
+    `COMMENT ON TABLE ${quoted(names)} IS '${formatNote}'`,
+  ]
+}
+
+class Postgres implements Dialect {
+  readonly name: string
+  readonly table: string
+  readonly columns = columns
+  readonly schema: readonly string[]
+  readonly touch: string
+  readonly clock = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) AS now`
+
+  readonly #pool: PostgresPool
+  readonly #end: (() => Maybe<unknown>) | undefined
+  readonly #names = new Map<string, string>()
+
+  constructor(pool: PostgresPool, names: Names, end: (() => Maybe<unknown>) | undefined) {
+    this.name = `postgres:${names.schema === undefined ? '' : `${names.schema}.`}${names.table}`
+    this.table = quoted(names)
+    this.schema = schemaOf(names)
+    const lands = 'kept.version = touch.version AND kept.expires_at > touch.last_seen_at AND kept.expires_at < touch.expires_at'
+    // The rows are locked before they are updated, because an UPDATE takes them in any order: two batches could each wait for
+    // the other.
+    this.touch = `WITH touch AS MATERIALIZED (
+  SELECT touch.* FROM json_to_recordset($1::json) AS touch (id text, version bigint, last_seen_at bigint, expires_at bigint)
+  JOIN ${this.table} AS kept ON kept.id = touch.id AND ${lands}
+  ORDER BY kept.id FOR NO KEY UPDATE OF kept
+)
+UPDATE ${this.table} AS kept SET last_seen_at = touch.last_seen_at, expires_at = touch.expires_at
+FROM touch WHERE kept.id = touch.id AND ${lands}`
+    this.#pool = pool
+    this.#end = end
+    hear(pool)
+  }
+
+  parameter(index: number): string {
+    return `$${index}`
+  }
+
+  encode(text: string): Uint8Array {
+    return Buffer.from(text)
+  }
+
+  longest(): number {
+    // A value of PostgreSQL's is 1 GB at most, and a message of the protocol too.
+    return 2 ** 30 - 2 ** 20
+  }
+
+  query(statement: string, values: readonly Value[], call?: CallOptions): Promise<Answer> {
+    return lend(this.#connect, isSound, call?.signal, (connection) => connection.query(statement, values))
+  }
+
+  /** By a list of IDs, for which the planner always takes the primary key: of a join's size it would have to guess. */
+  sweep(now: number, limit: number, call?: CallOptions): Promise<Answer> {
+    const statement = `WITH due AS MATERIALIZED (
+  SELECT id FROM ${this.table} WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED
+)
+DELETE FROM ${this.table} WHERE id = ANY (ARRAY(SELECT id FROM due)) AND expires_at <= $1
+RETURNING id, user_id, head, expires_at`
+    return this.query(statement, [now], call)
+  }
+
+  async inspect(call?: CallOptions): Promise<readonly FoundColumn[]> {
+    const { rows } = await this.query(
+      `SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, obj_description(a.attrelid, 'pg_class') AS note,
+  EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid)::int AS indexed
+FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`,
+      [this.table],
+      call,
+    )
+    return rows.map(({ name, type, note, indexed }) => ({
+      name: String(name),
+      type: String(type),
+      indexed: Number(indexed) === 1,
+      note: typeof note === 'string' ? note : '',
+    }))
+  }
+
+  /** In one transaction, one process after the other: IF NOT EXISTS alone fails when two create the same at once. */
+  async create(): Promise<void> {
+    await this.query([`SELECT pg_advisory_xact_lock(hashtext('sojourn'))`, ...this.schema].join('; '), [])
+  }
+
+  troubleOf(error: unknown): Trouble {
+    if (!(error instanceof Error)) return 'other'
+    const { code, severity } = error as PostgresError
+    // What the server itself told has a severity.
+    if (severity === undefined) return networkCodes.has(code) || unreachable.test(error.message) ? 'lost' : 'other'
+    return troubles.find(([codes]) => codes.test(code ?? ''))?.[1] ?? 'other'
+  }
+
+  async close(): Promise<void> {
+    await this.#end?.()
+    unhear(this.#pool)
+  }
+
+  readonly #connect = async (): Promise<Connection> => {
+    const client = await this.#pool.connect()
+    client.on('error', ignore)
+    return {
+      query: async (text, values) => {
+        const query = values.length === 0 ? { text } : { name: this.#nameOf(text), text, values: [...values] }
+        const result = await client.query(query)
+        const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
+        return { rows: rows as Row[], changes: rowCount ?? 0 }
+      },
+      release: (broken) => {
+        client.off('error', ignore)
+        client.release(broken)
+      },
+    }
+  }
+
+  /** Prepared statements have names, by which two stores on one pool must not take each other's. */
+  #nameOf(text: string): string {
+    let name = this.#names.get(text)
+    if (name === undefined) this.#names.set(text, (name = `sojourn_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`))
+    return name
+  }
+}
+
+function ignore(): void {}
+
+const stores = new WeakMap<PostgresPool, number>()
+
+// A pool tells of each idle connection that breaks by an event that ends the process if nobody listens.
+function hear(pool: PostgresPool): void {
+  const count = stores.get(pool) ?? 0
+  if (count === 0) pool.on('error', ignore)
+  stores.set(pool, count + 1)
+}
+
+function unhear(pool: PostgresPool): void {
+  const count = stores.get(pool) ?? 1
+  if (count === 1) pool.off('error', ignore)
+  stores.set(pool, count - 1)
+}
+
+interface PostgresError extends Error {
+  readonly code?: string
+  readonly severity?: string
+}
+
+const unreachable =
+  /connection terminated|connection ended|not queryable|connection error|timeout exceeded|timeout expired|after calling end|client was closed/i
+
+/** By SQLSTATE. */
+const troubles: readonly (readonly [RegExp, Trouble])[] = [
+  [/^23505$/, 'taken'],
+  [/^(?:40001|40P01)$/, 'conflict'],
+  // No connection, server shutting down or starting, too many connections.
+  [/^(?:08...|57P0.|53300)$/, 'lost'],
+  [/^(?:53100|53200|53000|54000)$/, 'full'],
+  [/^(?:42P01|42703|3F000)$/, 'schema'],
+  [/^25006$/, 'read-only'],
+  [/^(?:42501|28...)$/, 'denied'],
+  // Lock not available, statement cancelled by a time limit.
+  [/^(?:55P03|57014)$/, 'busy'],
+]
+
+/** What the server itself answers leaves the connection as it was; one that takes no writes may have been the primary before. */
+function isSound(error: unknown): boolean {
+  const { code = '', severity } = error as PostgresError
+  return severity === 'ERROR' && code !== '25006'
+}

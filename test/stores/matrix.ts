@@ -1,0 +1,119 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { MongoClient } from 'mongodb'
+import { createPool } from 'mysql2/promise'
+import { Pool } from 'pg'
+import type { Store } from '../../src/core/store.ts'
+import { disk } from '../../src/stores/disk.ts'
+import { memory } from '../../src/stores/memory.ts'
+import { mongodb } from '../../src/stores/mongodb.ts'
+import { mysql } from '../../src/stores/mysql.ts'
+import { postgres } from '../../src/stores/postgres.ts'
+import { redis } from '../../src/stores/redis.ts'
+import { sqlite } from '../../src/stores/sqlite.ts'
+import { ranOn, shared } from '../services/service.ts'
+import { clusters, singles } from './redis-clients.ts'
+
+/** One store as two processes have it: each with a client of its own. */
+export interface Pair {
+  readonly stores: readonly [Store, Store]
+  readonly close: () => Promise<unknown>
+}
+
+/** Every store, each by how it is opened twice. */
+export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
+  memory: async () => {
+    await ranOn('memory', `Node ${process.version}`)
+    const store = memory()
+    return { stores: [store, store], close: async () => await store.close() }
+  },
+
+  disk: async () => {
+    await ranOn('disk', `lmdb ${versionOf('lmdb')}`)
+    const folder = mkdtempSync(join(tmpdir(), 'sojourn-matrix-'))
+    const stores = [disk(folder), disk(folder)] as const
+    return {
+      stores,
+      close: async () => {
+        for (const store of stores) await store.close()
+        rmSync(folder, { recursive: true })
+      },
+    }
+  },
+
+  sqlite: async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sojourn-matrix-'))
+    const open = () => new Database(join(folder, 'sessions.db'))
+    const [one, other] = [open(), open()] as const
+    const { version } = one.prepare('SELECT sqlite_version() AS version').get() as { readonly version: string }
+    await ranOn('sqlite', `SQLite ${version} by better-sqlite3`)
+    const stores = [sqlite(one), sqlite(other)] as const
+    await stores[0].createSchema()
+    return {
+      stores,
+      close: async () => {
+        for (const database of [one, other]) database.close()
+        rmSync(folder, { recursive: true })
+      },
+    }
+  },
+
+  mysql: async () => {
+    const { url } = await shared('mysql')
+    const pools = [createPool({ uri: url, connectionLimit: 10 }), createPool({ uri: url, connectionLimit: 10 })] as const
+    const stores = [mysql(pools[0]), mysql(pools[1])] as const
+    await stores[0].createSchema()
+    return { stores, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
+  },
+
+  postgres: async () => {
+    const { url } = await shared('postgres')
+    const pools = [new Pool({ connectionString: url, max: 10 }), new Pool({ connectionString: url, max: 10 })] as const
+    const stores = [postgres(pools[0]), postgres(pools[1])] as const
+    await stores[0].createSchema()
+    return { stores, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
+  },
+
+  'mongodb-races': async () => {
+    const { url, name } = await shared('mongodb-races')
+    const clients = [new MongoClient(url), new MongoClient(url)] as const
+    const stores = [mongodb(clients[0].db(name)), mongodb(clients[1].db(name))] as const
+    await stores[0].createSchema()
+    return { stores, close: async () => await Promise.all(clients.map(async (client) => await client.close())) }
+  },
+
+  redis: async () => {
+    const { url, name } = await shared('redis')
+    const opened = await Promise.all([singles['node-redis']!(url), singles['ioredis']!(url)])
+    const prefix = `${name}:`
+    return {
+      stores: [redis(opened[0].client, { prefix }), redis(opened[1].client, { prefix })],
+      close: async () => await Promise.all(opened.map(({ close }) => close())),
+    }
+  },
+
+  'redis-cluster': async () => {
+    const { url, name } = await shared('redis-cluster')
+    const opened = await Promise.all([clusters['node-redis cluster']!(url), clusters['ioredis Cluster']!(url)])
+    const prefix = `${name}:`
+    return {
+      stores: [redis(opened[0].client, { prefix }), redis(opened[1].client, { prefix })],
+      close: async () => await Promise.all(opened.map(({ close }) => close())),
+    }
+  },
+}
+
+/** A package's version, whether or not it exports its package.json. */
+function versionOf(name: string): string {
+  for (let folder = dirname(createRequire(import.meta.url).resolve(name)); ; folder = dirname(folder)) {
+    try {
+      const found = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly name?: string; readonly version?: string }
+      if (found.name === name && found.version !== undefined) return found.version
+    } catch {
+      if (folder === dirname(folder)) throw new Error(`${name} is not installed`)
+    }
+  }
+}

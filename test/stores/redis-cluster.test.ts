@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { redis } from '../../src/stores/redis.ts'
+import { storeCases } from '../../src/testing/store-cases.ts'
+import { shared, startTimeout, type SharedService } from '../services/service.ts'
+import { clusters, type Opened } from './redis-clients.ts'
+
+let server: SharedService
+beforeAll(async () => {
+  server = await shared('redis-cluster')
+}, startTimeout)
+
+let prefixes = 0
+
+describe.each(Object.entries(clusters))('the store: redis by %s', (_, open) => {
+  let opened: Opened
+  beforeAll(async () => {
+    opened = await open(server.url)
+  })
+  afterAll(() => opened.close())
+
+  const cases = storeCases(
+    () => redis(opened.client, { prefix: `${server.name}:${prefixes++}:` }),
+    ({ name }) => redis(opened.client, { prefix: name.replace('redis:', '') }),
+  ).map(({ name, run }) => [name, run] as const)
+  test.each(cases)('%s', async (_, run) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
+})
