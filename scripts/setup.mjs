@@ -112,7 +112,8 @@ const drivers = new Map([
   ...['mysql', 'mariadb'].map((scheme) => /** @type {const} */ ([scheme, 'mysql2'])),
   ...['postgres', 'postgresql'].map((scheme) => /** @type {const} */ ([scheme, 'pg'])),
   ...['mongodb', 'mongodb+srv'].map((scheme) => /** @type {const} */ ([scheme, 'mongodb'])),
-  /** @type {const} */ (['sqlite', 'better-sqlite3']),
+  // Newer versions of Node have SQLite built in.
+  ...(process.getBuiltinModule?.('node:sqlite') === undefined ? [/** @type {const} */ (['sqlite', 'better-sqlite3'])] : []),
 ])
 
 /**
@@ -123,18 +124,57 @@ const drivers = new Map([
  */
 export function missingDriver(url, folder = root) {
   const driver = drivers.get(/^[a-z+]+(?=:)/i.exec(url ?? '')?.[0].toLowerCase() ?? '')
-  return driver === undefined || existsSync(join(folder, 'node_modules', driver, 'package.json')) ? null : driver
+  return driver === undefined || isInstalled(driver, folder) ? null : driver
 }
 
-/** Installs the driver that the shop's store needs, and no other, if it is not there; package.json and the lock file stay as they are. */
+/** @param {string} name @param {string} folder */
+function isInstalled(name, folder = root) {
+  return existsSync(join(folder, 'node_modules', name, 'package.json'))
+}
+
+/** Installs the driver that the shop's store needs, and no other, if it is not there. */
 export async function installDriver(url = process.env.SESSION_STORE) {
   const driver = missingDriver(url)
   if (driver === null) return
+  if (driver === 'better-sqlite3') return await installBetterSqlite()
   say(`Installing ${driver}, which SESSION_STORE needs (npm install) …`)
-  const range = readJson(join(root, 'package.json')).peerDependencies[driver]
-  const { code, output } = await npm(['install', '--no-save', '--workspace', 'examples/shop', `${driver}@${range}`])
-  if (code !== 0)
-    throw new SetUpError(`${output.trimEnd()}\nThe driver ${driver} could not be installed: npm install ended with code ${code}.`)
+  await installUnsaved(driver, readJson(join(root, 'package.json')).peerDependencies[driver])
+}
+
+/** Version 13 installs on Node 20, and ends its process. */
+const betterSqlite = /** @type {const} */ (['better-sqlite3', '12'])
+
+/** npm compiles it, which takes a minute and a compiler: so it is no development dependency, which `npm start` would install too. */
+export async function installBetterSqlite() {
+  const [name] = betterSqlite
+  if (isInstalled(name)) return
+  const otherwise =
+    'The SQLite driver better-sqlite3 is compiled at its installation, which needs Python, make and a C++ compiler: install those ' +
+    '(Debian: apt-get install python3 make g++), then run this again.'
+  if (['python3', 'make', 'g++'].some((program) => !isOnPath(program))) {
+    const problem = await installDebianPackages(['python3', 'make', 'g++'], 'which compile better-sqlite3', otherwise)
+    if (problem !== null) throw new SetUpError(problem)
+  }
+  say('Installing better-sqlite3, which is compiled in about a minute (npm install) …')
+  await installUnsaved(...betterSqlite)
+}
+
+/** @param {string} program */
+function isOnPath(program) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+}
+
+/**
+ * Installs a package beside the others; package.json and the lock file stay as they are.
+ *
+ * @param {string} name
+ * @param {string} range
+ */
+async function installUnsaved(name, range) {
+  // For the shop: here it is an optional peer, which npm leaves out.
+  const { code, output } = await npm(['install', '--no-save', '--workspace', 'examples/shop', `${name}@${range}`])
+  if (code !== 0 || !isInstalled(name))
+    throw new SetUpError(`${output.trimEnd()}\nThe driver ${name} could not be installed: npm install ended with code ${code}.`)
 }
 
 /** @param {string} path @returns {number} */

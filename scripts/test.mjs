@@ -1,9 +1,25 @@
 // npm test: sets up whatever is missing, then runs vitest once. Arguments go to vitest: npm test -- test/core -t 'a title'
-import { buildIfNeeded, checkNode, findChromium, installChromium, installDependencies, orFail, run } from './setup.mjs'
+import {
+  buildIfNeeded,
+  checkNode,
+  findChromium,
+  installBetterSqlite,
+  installChromium,
+  installDependencies,
+  orFail,
+  run,
+  say,
+  SetUpError,
+} from './setup.mjs'
 
 await orFail(async () => {
   checkNode()
   await installDependencies()
+  // The tests that need it fail without it, each for itself; the others need not wait for a compiler.
+  await installBetterSqlite().catch((error) => {
+    if (!(error instanceof SetUpError)) throw error
+    say(error.message)
+  })
   await installChromium()
   await buildIfNeeded()
   const { TEST_REPORT: report } = process.env

@@ -52,7 +52,8 @@ const indexes: Readonly<Record<string, object>> = {
   sojourn_expiry: { e: 1, _id: 1 },
   sojourn_user: { u: 1, _id: 1 },
 }
-const ttl = 'sojourn_ttl'
+const ttlKeys = { x: 1 }
+const ttlOptions = { name: 'sojourn_ttl', expireAfterSeconds: 0 }
 const margin = 86_400_000
 /** The last moment that a BSON date and a JavaScript date can both name. What is later would be written as 1970. */
 const lastMoment = 8.64e15
@@ -75,13 +76,24 @@ const reading = { readPreference: 'primary', promoteValues: true, promoteLongs: 
  *   `ERR_SOJOURN_STORE_FORMAT` where the indexes are missing or others.
  */
 export function mongodb(db: MongoDb, { collection = 'sojourn_sessions' }: MongoOptions = {}, close?: () => Maybe<unknown>): MongoStore {
-  if (!nameShape.test(collection) || /^system\.|\.\.|\.$/.test(collection)) {
-    throw new SojournError(
-      'ERR_SOJOURN_OPTION',
-      `collection is ${JSON.stringify(collection)}; name it with letters, digits, '_', '-' and '.', beginning with a letter.`,
-    )
-  }
+  checkName(collection)
   return new MongoSessions(db, db.collection(collection), collection, close)
+}
+
+/** The indexes as commands for mongosh, for those who run their migrations themselves. */
+export function schema({ collection = 'sojourn_sessions' }: MongoOptions = {}): string {
+  checkName(collection)
+  const command = (keys: object, options: object) =>
+    `db.getCollection('${collection}').createIndex(${JSON.stringify(keys)}, ${JSON.stringify(options)})\n`
+  return [...Object.entries(indexes).map(([name, keys]) => command(keys, { name })), command(ttlKeys, ttlOptions)].join('')
+}
+
+function checkName(collection: string): void {
+  if (nameShape.test(collection) && !/^system\.|\.\.|\.$/.test(collection)) return
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `collection is ${JSON.stringify(collection)}; name it with letters, digits, '_', '-' and '.', beginning with a letter.`,
+  )
 }
 
 class MongoSessions implements MongoStore {
@@ -198,7 +210,7 @@ class MongoSessions implements MongoStore {
     this.#open()
     for (const [name, keys] of Object.entries(indexes)) await this.#index(keys, { name })
     try {
-      await this.#index({ x: 1 }, { name: ttl, expireAfterSeconds: 0 })
+      await this.#index(ttlKeys, ttlOptions)
     } catch (error) {
       // FerretDB and some hosted services have no such index. The sweeper needs none.
       if (!refusals.has(codeOf(causeOf(error)))) throw error

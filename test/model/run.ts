@@ -17,13 +17,14 @@ export async function runProgram({ browsers, steps }: Program, scheduler: fc.Sch
     }
     await world.settle()
     world.throwFaults()
+    await world.watch.look()
     await checkAtRest(world)
     world.throwFaults()
     await sweepAll(world)
     world.throwFaults()
   } finally {
     await world.close()
-    for (const id of world.watch.seen.keys()) await store.raw.delete(id)
+    await Promise.all(Array.from(world.watch.seen.keys(), async (id) => await store.raw.delete(id)))
   }
 }
 
@@ -108,6 +109,7 @@ async function sweepAll(world: World): Promise<void> {
   await world.settle()
   world.start('the last sweep', async () => void (await world.nodes[0]!.sweep()))
   await world.settle()
+  await world.watch.look()
   checkEndings(world)
 }
 

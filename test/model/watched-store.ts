@@ -2,8 +2,8 @@ import { json } from '../../src/core/codec.ts'
 import { type Content, ContentFormat } from '../../src/core/content.ts'
 import { decodeTombstone, isTombstone, type Tombstone } from '../../src/core/head.ts'
 import { isPromise } from '../../src/core/routine.ts'
-import type { Maybe, Removed, SessionRecord, Store } from '../../src/core/store.ts'
-import { type Data, initial, type World } from './world.ts'
+import type { GetOptions, Maybe, Removed, SessionRecord, Store, Touch } from '../../src/core/store.ts'
+import { type Data, initial, type StoreUnderTest, type World } from './world.ts'
 
 /** What the store was seen to do with one ID. */
 export interface Seen {
@@ -27,18 +27,22 @@ export class Watch {
   readonly texts = new Set<string>()
   readonly store: Store
   readonly #raw: Store
+  readonly #readsLater: boolean
   readonly #world: World
+  /** What the store was last seen to hold: all that anybody can know of it has come by here. */
+  readonly #known = new Map<string, SessionRecord>()
 
-  constructor(raw: Store, world: World) {
+  constructor({ raw, readsLater = false }: StoreUnderTest, world: World) {
     this.#raw = raw
+    this.#readsLater = readsLater
     this.#world = world
     this.store = {
       name: raw.name,
-      get: (id, options) => raw.get(id, options),
+      get: (id, options) => this.#get(id, options),
       put: (record, expected) => this.#put(record, expected),
-      touch: (batch) => raw.touch(batch),
+      touch: (batch) => this.#touch(batch),
       delete: (id) => this.#delete(id),
-      list: (userId) => raw.list(userId),
+      list: (userId) => this.#list(userId),
       sweep: (now, limit) =>
         then(raw.sweep(now, limit), (swept) => {
           this.#swept(swept.removed)
@@ -53,9 +57,15 @@ export class Watch {
     return this.seen.get(id)
   }
 
-  /** What the store holds right now, past every queue. Both stores answer this at once. */
+  /** What the store holds right now, past every queue, if it answers at once; otherwise what it was last seen to hold. */
   stored(id: string): SessionRecord | null {
+    if (this.#readsLater) return this.#known.get(id) ?? null
     return this.#raw.get(id, { fresh: true }) as SessionRecord | null
+  }
+
+  /** Reads all sessions from the store, once nothing is in flight. */
+  async look(): Promise<void> {
+    for (const id of this.seen.keys()) await this.#get(id, { fresh: true })
   }
 
   /** Whether a session was ended or moved, or is just about to be. */
@@ -84,6 +94,40 @@ export class Watch {
     return format.decode(last.data)
   }
 
+  #get(id: string, options?: GetOptions): Maybe<SessionRecord | null> {
+    const before = this.#known.get(id)
+    return then(this.#raw.get(id, options), (record) => {
+      if (record !== null) this.#note(record)
+      // IDs never come again: one that was there and is not has gone for good.
+      else if (before !== undefined) this.#known.delete(id)
+      return record
+    })
+  }
+
+  async *#list(userId?: string): AsyncGenerator<SessionRecord> {
+    for await (const record of this.#raw.list(userId)) {
+      if (this.#known.has(record.id)) this.#note(record)
+      yield record
+    }
+  }
+
+  #touch(batch: readonly Touch[]): Maybe<void> {
+    return then(this.#raw.touch(batch), () => {
+      for (const { id, version, lastSeenAt, expiresAt } of batch) {
+        const known = this.#known.get(id)
+        const lands = known?.version === version && known.expiresAt > lastSeenAt && known.expiresAt < expiresAt
+        if (lands) this.#known.set(id, { ...known, lastSeenAt, expiresAt })
+      }
+    })
+  }
+
+  /** Answers may come in another order than they were given in. */
+  #note(record: SessionRecord): void {
+    const known = this.#known.get(record.id)
+    const isNewer = known === undefined || record.version > known.version
+    if (isNewer || (record.version === known.version && record.expiresAt >= known.expiresAt)) this.#known.set(record.id, record)
+  }
+
   #put(record: SessionRecord, expected: number): Maybe<boolean> {
     const { fault } = this.#world
     const { id, head } = record
@@ -102,6 +146,7 @@ export class Watch {
     return then(this.#raw.put(record, expected), (landed) => {
       if (tombstone !== null) known.ending--
       if (!landed) return false
+      this.#note(record)
       if (tombstone !== null) known.tombstone = { ...tombstone, record, moment: this.#world.moment() }
       else if (record.version > known.last.version) known.last = record
       if (known.tombstone !== null && known.last.version > known.tombstone.record.version) {
@@ -114,11 +159,15 @@ export class Watch {
   #delete(id: string): Maybe<boolean> {
     const seen = this.seen.get(id)
     if (seen !== undefined) seen.abandoned = true
-    return this.#raw.delete(id)
+    return then(this.#raw.delete(id), (wasThere) => {
+      this.#known.delete(id)
+      return wasThere
+    })
   }
 
   #swept(removed: readonly Removed[]): void {
     for (const { id, head } of removed) {
+      this.#known.delete(id)
       const seen = this.seen.get(id)
       if (seen === undefined) this.#world.fault(6, `a sweep removed ${id}, which nobody had inserted`)
       else if (!isTombstone(head)) {

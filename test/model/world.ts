@@ -50,6 +50,8 @@ export interface StoreUnderTest {
   readonly raw: Store
   /** Whether the scheduler starts its verbs and delivers their answers. */
   readonly scheduled: boolean
+  /** Whether it answers even a read only later, as a server does. */
+  readonly readsLater?: boolean | undefined
   /** Puts a bug between the core and the store. */
   readonly plant?: ((store: Store) => Store) | undefined
   /** Counts the situations. */
@@ -72,13 +74,16 @@ export class World {
   #slowestVerb = 0
   #moment = 0
 
-  constructor(scheduler: fc.Scheduler, { raw, scheduled, plant = (store) => store, reached = new Map() }: StoreUnderTest) {
+  constructor(scheduler: fc.Scheduler, under: StoreUnderTest) {
+    const { scheduled, plant = (store) => store, reached = new Map() } = under
     this.#scheduler = scheduler
     this.#reached = reached
-    this.watch = new Watch(raw, this)
+    this.watch = new Watch(under, this)
     this.model = new Model(this)
     const store = plant(scheduled ? scheduledStore(this.watch.store, scheduler, this) : this.watch.store)
-    this.nodes = [0, 1].map(() => createSessions<Data>({ store, initial, timeouts, clock: this.clock, sweepInterval: '10d' }))
+    this.nodes = [0, 1].map(() =>
+      createSessions<Data>({ store, initial, timeouts, clock: this.clock, sweepInterval: '10d', storeTimeout: '20s' }),
+    )
     for (const node of this.nodes) this.#listen(node)
   }
 

@@ -168,7 +168,7 @@ test.each([
   ['mysql://host', 'mysql2'],
   ['postgres://host', 'pg'],
   ['mongodb+srv://host', 'mongodb'],
-  ['sqlite:./a.db', 'better-sqlite3'],
+  ['sqlite:./a.db', 'better-sqlite3@12'],
 ])('a driver that is not installed is asked for by name: %s', async (url, name) => {
   const folder = newFolder()
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -151,29 +151,32 @@ describe('SQLite’s own ways', () => {
 
   test('a killed process loses nothing that it acknowledged', { timeout: 60_000 }, async () => {
     const file = newFile()
-    const program = `import { writeSync } from 'node:fs'
+    const told = `${file}.acknowledged`
+    // Into a file: a pipe whose reader is slow for a moment would refuse it.
+    const program = `import { openSync, writeSync } from 'node:fs'
       import { randomBytes } from 'node:crypto'
       import Database from 'better-sqlite3'
       import { sqlite } from ${JSON.stringify(new URL('../../src/stores/sqlite.ts', import.meta.url).href)}
       const store = sqlite(new Database(process.argv[1]))
       await store.createSchema()
+      const told = openSync(process.argv[2], 'a')
       for (;;) {
         const id = randomBytes(12).toString('base64url')
         store.put({ id, version: 1, userId: null, createdAt: 1, lastSeenAt: 1, expiresAt: ${start}, head: '', data: '' }, 0)
-        writeSync(1, id + '\\n')
+        writeSync(told, id + '\\n')
       }`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, file], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, file, told], {
+      stdio: ['ignore', 'inherit', 'inherit'],
     })
-    const output = text(child.stdout)
-    await once(child.stdout, 'readable')
-    await setTimeout(500)
+    const ended = once(child, 'exit')
+    const acknowledged = () => (existsSync(told) ? readFileSync(told, 'utf8').split('\n').slice(0, -1) : [])
+    await expect.poll(() => acknowledged().length, { timeout: 30_000 }).toBeGreaterThan(100)
+    await setTimeout(300)
     child.kill('SIGKILL')
-    const acknowledged = (await output).split('\n').slice(0, -1)
-    expect(acknowledged.length).toBeGreaterThan(100)
+    expect(await ended).toEqual([null, 'SIGKILL'])
     const store = sqlite(connect(file))
     const stored = new Set((await collect(store.list())).map(({ id }) => id))
-    expect(acknowledged.filter((id) => !stored.has(id))).toEqual([])
+    expect(acknowledged().filter((id) => !stored.has(id))).toEqual([])
   })
 
   test('what waits for a lock too long is told of, and the store goes on', async () => {

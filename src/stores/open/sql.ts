@@ -64,6 +64,7 @@ async function sqliteDriver(): Promise<(file: string) => Database> {
     // Node 22.13 and later have one of their own.
     const own = process.getBuiltinModule('node:sqlite') as { DatabaseSync: new (file: string) => Database } | undefined
     if (own !== undefined) return (file) => new own.DatabaseSync(file)
-    return await driver('better-sqlite3', () => Promise.reject(cause))
+    // Its newer versions need a newer Node than this one, which has no SQLite of its own.
+    return await driver('better-sqlite3@12', () => Promise.reject(cause))
   }
 }
