@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isPromise } from '../../src/core/routine.ts'
 import type { Store } from '../../src/core/store.ts'
-import { startTimeout } from '../services/service.ts'
+import { startTimeout, suiteRan } from '../services/service.ts'
 import { matrix, type Pair } from '../stores/matrix.ts'
 import { everyProgramHolds, parameters } from './run.ts'
 
@@ -43,6 +43,6 @@ describe.each(databases)('whatever browsers do at once, every promise holds over
     })
     await fc.assert(property, parameters(programs))
     expect(ran).toBeGreaterThanOrEqual(programs)
-    console.info(`${ran} programs over ${name}`)
+    await suiteRan('model', name)
   })
 })

@@ -33,6 +33,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
+import { suiteRan } from '../services/service.ts'
 import { everyProgramHolds, parameters, scheduledRuns } from './run.ts'
 import { type Situation, situations } from './world.ts'
 
@@ -53,6 +54,7 @@ describe('whatever browsers do at once, every promise holds', { timeout: 300_000
   test('over the memory store, each of whose verbs the scheduler starts and answers', async () => {
     const reached = await run(scheduledRuns, () => ({ raw: memory(), scheduled: true }))
     for (const situation of situations) expect(reached.get(situation) ?? 0, situation).toBeGreaterThan(0)
+    await suiteRan('model', 'memory')
   })
 
   test('over the memory store as it is, answering at once', async () => {
@@ -75,6 +77,7 @@ describe('whatever browsers do at once, every promise holds', { timeout: 300_000
     // One environment for all of them: each program has IDs of its own, and leaves nothing behind.
     test('each of whose verbs the scheduler starts and answers', async () => {
       await run(800, () => ({ raw, scheduled: true }))
+      await suiteRan('model', 'disk')
     })
   })
 })

@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { brokerVariable } from './broker-variable.ts'
 
-/** Lines of the matrix: what ran on which version. */
-const matrix = new Set<string>()
+/** What tests ran on: each store with the versions of its server, or of what it is made of, and the suites that ran over it. */
+const matrix = new Map<string, { readonly versions: Set<string>; readonly suites: Set<string> }>()
 
 /** The servers' part with all its drivers, loaded at the first request: most runs of single tests need none. */
 let loading: Promise<typeof import('./shares.ts') & typeof import('./kinds.ts')> | undefined
@@ -27,15 +27,32 @@ export default async function setUp(): Promise<() => Promise<void>> {
     broker.close()
     broker.closeAllConnections()
     const problems = (await (await loading)?.endShares()) ?? []
-    if (matrix.size > 0) console.log(`\nThese tests ran on:\n${Array.from(matrix).sort().join('\n')}`)
+    if (matrix.size > 0) console.log(`\nThese tests ran on:\n${table()}`)
     for (const problem of problems) console.error(problem)
   }
 }
 
-/** /prepare/KIND, /shared/KIND, /ran/NAME/VERSION */
+function row(name: string) {
+  const known = matrix.get(name) ?? { versions: new Set(), suites: new Set() }
+  matrix.set(name, known)
+  return known
+}
+
+function table(): string {
+  const rows = [...matrix].sort(([one], [other]) => (one < other ? -1 : 1))
+  return rows
+    .map(
+      ([name, { versions, suites }]) =>
+        `  ${name.padEnd(15)} ${[...versions].join('; ')}${suites.size > 0 ? `: ${[...suites].sort().join(', ')}` : ''}`,
+    )
+    .join('\n')
+}
+
+/** /prepare/KIND, /shared/KIND, /ran/NAME/VERSION, /suite/NAME/SUITE */
 async function answer(path: string): Promise<object> {
-  const [, verb, name = '', version = ''] = path.split('/').map(decodeURIComponent)
-  if (verb === 'ran') return matrix.add(`  ${name.padEnd(16)}${version}`)
+  const [, verb, name = '', what = ''] = path.split('/').map(decodeURIComponent)
+  if (verb === 'ran') return row(name).versions.add(what)
+  if (verb === 'suite') return row(name).suites.add(what)
   loading ??= load()
   const { kinds, prepare, share } = await loading
   const kind = kinds.find((kind) => kind === name)

@@ -42,6 +42,14 @@ export async function ranOn(name: string, version: string): Promise<void> {
   if (process.env[brokerVariable] !== undefined) await ask('ran', name, version)
 }
 
+/** What every store has to pass. */
+export type Suite = 'contract' | 'model' | 'two managers' | 'shop' | 'outage'
+
+/** Notes in the matrix that a suite ran over a store. */
+export async function suiteRan(suite: Suite, store: string): Promise<void> {
+  if (process.env[brokerVariable] !== undefined) await ask('suite', store, suite)
+}
+
 async function ask(...path: string[]): Promise<unknown> {
   const address = `${process.env[brokerVariable]}/${path.map(encodeURIComponent).join('/')}`
   // Not by fetch, which gives up after five minutes.

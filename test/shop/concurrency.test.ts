@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { suiteRan } from '../services/service.ts'
 import { startShop, temporaryStore, type ShopEnvironment, type ShopProcess } from './server.ts'
 import { errorCode, read, Visitor, type SessionAnswer } from './visitor.ts'
 
@@ -18,6 +19,8 @@ describe.each<[string, ShopEnvironment]>([
   beforeAll(async () => {
     shop = await startShop(environment)
   })
+
+  afterAll(async () => await suiteRan('shop', environment.SESSION_STORE!.replace(/:.*/, '')))
 
   it('runs in as many processes', () => {
     expect(shop.workers()).toHaveLength(Number(environment.WORKERS ?? 0))

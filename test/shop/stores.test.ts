@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { shared, type SharedService } from '../services/service.ts'
+import { shared, suiteRan, type SharedService } from '../services/service.ts'
 import { shopThatEnds, startShop, temporaryFolder, type ShopEnvironment } from './server.ts'
 import { errorCode, read, Visitor, type SessionAnswer } from './visitor.ts'
 
@@ -125,6 +125,7 @@ function describeVisit(kind: string, url: string): void {
       await stranger.post('/api/logout')
       expect(await stolen.session()).toMatchObject({ id: null, userId: null, cart: [] })
       expect((await shop.end('SIGTERM')).code).toBe(0)
+      await suiteRan('shop', kind)
     })
   })
 }

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe } from 'vitest'
 import type { Maybe, Store } from '../../src/core/store.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
-import { storeCases } from '../../src/testing/store-cases.ts'
+import { keepsTheContract } from './contract.ts'
 
 interface Row {
   readonly name: string
@@ -30,9 +30,6 @@ const stores: readonly Row[] = [
   },
 ]
 
-describe.each(stores.map((row) => [row.name, row] as const))('the store: %s', (_, { open, reopen }) => {
-  const cases = storeCases(open, reopen).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+describe.each(stores.map((row) => [row.name, row] as const))('the store: %s', (name, { open, reopen }) => {
+  keepsTheContract(name.replace(/,.*/, ''), open, reopen)
 })

@@ -5,7 +5,7 @@ import type { MaxPerUser } from '../../src/core/max-per-user.ts'
 import type { SessionInfo } from '../../src/core/session.ts'
 import { createSessions } from '../../src/sessions.ts'
 import { Visitor } from '../core/visitor.ts'
-import { startTimeout } from '../services/service.ts'
+import { startTimeout, suiteRan } from '../services/service.ts'
 import { matrix, type Pair } from './matrix.ts'
 
 interface Data {
@@ -15,7 +15,7 @@ interface Data {
 
 const logins = 200
 
-describe.each(Object.entries(matrix))('two managers on one %s store', (_, open) => {
+describe.each(Object.entries(matrix))('two managers on one %s store', (name, open) => {
   let pair: Pair
   let users = 0
   let user = ''
@@ -25,7 +25,10 @@ describe.each(Object.entries(matrix))('two managers on one %s store', (_, open) 
   beforeEach(() => {
     user = `ada ${users++}`
   })
-  afterAll(async () => await pair?.close())
+  afterAll(async () => {
+    await pair?.close()
+    await suiteRan('two managers', name)
+  })
 
   /** The managers are never closed: closing them would close the stores, which all tests of a row share. */
   const managers = (maxPerUser?: number | MaxPerUser): readonly [Sessions<Data>, Sessions<Data>] => {
@@ -143,8 +146,14 @@ describe.each(Object.entries(matrix))('two managers on one %s store', (_, open) 
     const stored = (await new Visitor(both[1], visitor.cookie).read()).held
     expect(JSON.stringify(stored)).toBe(JSON.stringify(held))
     expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined()
+    const half = { '\ud800': 'a\udc00b', long: '"\\é👩\0'.repeat(100_000).slice(0, 370_000) }
+    const other = new Visitor(both[0])
+    await other.visit((session) => void (session.data.held = half))
+    expect((await new Visitor(both[1], other.cookie).read()).held).toEqual(half)
     const polluting = visitor.visit((session) => void (session.data.held = JSON.parse('{"__proto__":{"isAdmin":true}}')))
     await expect(polluting).rejects.toMatchObject({ code: 'ERR_SOJOURN_DATA_UNENCODABLE' })
+    const long = visitor.visit((session) => void (session.data.held = 'x'.repeat(2 ** 20 + 1)))
+    await expect(long).rejects.toMatchObject({ code: 'ERR_SOJOURN_DATA_TOO_LARGE' })
     await new Visitor(both[1], visitor.cookie).visit((session) => void (session.data.list = [1]))
     expect(JSON.stringify((await visitor.read()).held)).toBe(JSON.stringify(held))
   })

@@ -3,9 +3,9 @@ import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { mongodb } from '../../src/stores/mongodb.ts'
-import { storeCases } from '../../src/testing/store-cases.ts'
 import { after, collect, hour, idsOf, insertMany, newRecord, start, touchOf } from '../../src/testing/store-cases/rule.ts'
 import { shared } from '../services/service.ts'
+import { keepsTheContract } from './contract.ts'
 
 /*
  * FerretDB keeps its data on the disk and does not make updates atomic; mongo-java-server makes them atomic and keeps nothing.
@@ -21,7 +21,7 @@ let collections = 0
 const newName = () => `sessions_${collections++}`
 const nameOf = ({ name }: Store) => name.replace('mongodb:', '')
 
-describe.each(kinds)('the store: mongodb, on %s', (_, server, options) => {
+describe.each(kinds)('the store: mongodb, on %s', (kind, server, options) => {
   const client = new MongoClient(server.url, options)
   const db = client.db(server.name)
   afterAll(async () => await client.close())
@@ -31,10 +31,7 @@ describe.each(kinds)('the store: mongodb, on %s', (_, server, options) => {
     return store
   }
 
-  const cases = storeCases(open, (store) => mongodb(db, { collection: nameOf(store) })).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+  keepsTheContract(kind, open, (store) => mongodb(db, { collection: nameOf(store) }))
 
   const refused = expect.objectContaining({ code: 'ERR_SOJOURN_STORE_FORMAT' })
 

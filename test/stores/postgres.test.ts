@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { postgres, type PostgresPool, schema } from '../../src/stores/postgres.ts'
 import type { SqlStore } from '../../src/stores/sql.ts'
-import { storeCases } from '../../src/testing/store-cases.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
+import { keepsTheContract } from './contract.ts'
 import { sqlCases } from './sql/cases.ts'
 import { after, hour, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
 import { serverCases } from './sql/server-cases.ts'
@@ -23,10 +23,7 @@ const open = async () => {
 }
 
 describe(`the store: postgres, on ${server.version}`, () => {
-  const cases = storeCases(open, (store) => postgres(pool, { table: tableOf(store) })).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+  keepsTheContract('postgres', open, (store) => postgres(pool, { table: tableOf(store) }))
 })
 
 const sent: Statement[] = []

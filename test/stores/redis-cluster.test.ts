@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { redis } from '../../src/stores/redis.ts'
-import { storeCases } from '../../src/testing/store-cases.ts'
 import { shared, startTimeout, type SharedService } from '../services/service.ts'
+import { keepsTheContract } from './contract.ts'
 import { clusters, type Opened } from './redis-clients.ts'
 
 let server: SharedService
@@ -18,11 +18,9 @@ describe.each(Object.entries(clusters))('the store: redis by %s', (_, open) => {
   })
   afterAll(() => opened.close())
 
-  const cases = storeCases(
+  keepsTheContract(
+    'redis-cluster',
     () => redis(opened.client, { prefix: `${server.name}:${prefixes++}:` }),
     ({ name }) => redis(opened.client, { prefix: name.replace('redis:', '') }),
-  ).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+  )
 })

@@ -8,6 +8,7 @@ import { redis, type RedisClient } from '../../src/stores/redis.ts'
 import { storeCases } from '../../src/testing/store-cases.ts'
 import { collect, hour, newRecord, start } from '../../src/testing/store-cases/rule.ts'
 import { service, shared, startTimeout, type Server, type SharedService } from '../services/service.ts'
+import { keepsTheContract } from './contract.ts'
 import { singles, type Opened } from './redis-clients.ts'
 
 let server: SharedService
@@ -24,13 +25,11 @@ describe.each(Object.entries(singles))('the store: redis by %s', (_, open) => {
   })
   afterAll(() => opened.close())
 
-  const cases = storeCases(
+  keepsTheContract(
+    'redis',
     () => redis(opened.client, { prefix: `${server.name}:${prefixes++}:` }),
     ({ name }) => redis(opened.client, { prefix: name.replace('redis:', '') }),
-  ).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+  )
 })
 
 describe('a Redis store', () => {

@@ -10,8 +10,8 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { schema, sqlite, type SqliteDatabase } from '../../src/stores/sqlite.ts'
-import { storeCases } from '../../src/testing/store-cases.ts'
 import { ranOn } from '../services/service.ts'
+import { keepsTheContract } from './contract.ts'
 import { sqlCases } from './sql/cases.ts'
 import { collect, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
 
@@ -48,10 +48,7 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('SQLite b
     return store
   }
 
-  const cases = storeCases(open, (store) => storeOf(paths.get(store)!)).map(({ name, run }) => [name, run] as const)
-  test.each(cases)('%s', async (_, run) => {
-    await expect(run()).resolves.toBeUndefined()
-  })
+  keepsTheContract('sqlite', open, (store) => storeOf(paths.get(store)!))
 
   const db = connect(newFile())
   afterAll(() => db.close())
