@@ -89,11 +89,19 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
+  const { clock = Date } = options
+  // Stores keep whole numbers.
+  if (!Number.isSafeInteger(clock.now())) {
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      `clock.now() answered ${String(clock.now())}; it must answer whole milliseconds since the epoch.`,
+    )
+  }
   const core: DataCore<Data> = {
     store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
     maxPerUser: resolveMax(options.maxPerUser),
     events: new Events(),
-    clock: options.clock ?? Date,
+    clock,
     policy: resolvePolicy(options.timeouts),
     format: new ContentFormat({
       // Only where `{}` is valid data may the option be missing: the overloads see to it.

@@ -57,6 +57,8 @@ export interface GetOptions extends CallOptions {
 /**
  * Where sessions live. Each verb is atomic and concerns one record (a batch of touches: each of them for itself).
  *
+ * The core never brings an ID back that was removed, and changes a record's user to null alone.
+ *
  * A store does no more than its words: it never judges whether a session has expired (`get` answers expired records too,
  * as long as they are there), never looks into `head` or `data`, never makes up a record. A failure is a throw or a
  * rejection; "not there" and "not landed" are answers. `sojourn/testing` has the contract's test cases (`storeCases`).

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { SojournError } from './errors.ts'
 import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
 import { isPromise } from './routine.ts'
@@ -95,16 +96,27 @@ export class TimedStore implements Store {
 class Call implements GetOptions {
   readonly fresh?: boolean
   #controller: AbortController | null = null
+  #givenUp: SojournError | null = null
 
   constructor(fresh: boolean | undefined) {
     if (fresh !== undefined) this.fresh = fresh
   }
 
   get signal(): AbortSignal {
-    return (this.#controller ??= new AbortController()).signal
+    return (this.#controller ??= this.#begin()).signal
   }
 
   abort(reason: SojournError): void {
+    this.#givenUp = reason
     this.#controller?.abort(reason)
+  }
+
+  #begin(): AbortController {
+    const controller = new AbortController()
+    // A batch listens once for each of its commands.
+    setMaxListeners(0, controller.signal)
+    // A store may ask only when it has waited for something else first.
+    if (this.#givenUp !== null) controller.abort(this.#givenUp)
+    return controller
   }
 }

@@ -32,7 +32,7 @@ interface Document {
 
 /** The part of the driver's Db and Collection that is used (mongodb 6 and later). */
 export interface MongoDb {
-  collection(name: string): MongoCollection
+  collection(name: string, options?: object): MongoCollection
   command(command: object): Promise<{ localTime?: unknown }>
 }
 
@@ -62,9 +62,18 @@ const page = 100
 const batchLimit = 50
 /** How many removals of a sweep are under way at once: requests need the pool's connections too. */
 const lanes = 8
-const majority = { writeConcern: { w: 'majority' } }
-/** Whatever the client is set to: a secondary may lag, and numbers must come as numbers. */
-const reading = { readPreference: 'primary', promoteValues: true, promoteLongs: true, useBigInt64: false, raw: false }
+/**
+ * Whatever the client is set to: a write must be the majority's, a secondary may lag, and numbers must come as numbers, those
+ * by which the server tells of a write too.
+ */
+const collectionOptions = {
+  writeConcern: { w: 'majority' },
+  readPreference: 'primary',
+  promoteValues: true,
+  promoteLongs: true,
+  useBigInt64: false,
+  raw: false,
+} as const
 
 /**
  * Keeps sessions in a MongoDB collection, one document each. Hand in the driver's `Db`: `mongodb(client.db('shop'))`.
@@ -77,7 +86,7 @@ const reading = { readPreference: 'primary', promoteValues: true, promoteLongs: 
  */
 export function mongodb(db: MongoDb, { collection = 'sojourn_sessions' }: MongoOptions = {}, close?: () => Maybe<unknown>): MongoStore {
   checkName(collection)
-  return new MongoSessions(db, db.collection(collection), collection, close)
+  return new MongoSessions(db, db.collection(collection, collectionOptions), collection, close)
 }
 
 /** The indexes as commands for mongosh, for those who run their migrations themselves. */
@@ -113,7 +122,7 @@ class MongoSessions implements MongoStore {
 
   async get(id: string, options?: GetOptions): Promise<SessionRecord | null> {
     await this.#ready()
-    const found = await this.#ask(() => this.#sessions.findOne({ _id: id }, { ...reading, ...signalOf(options) }), options)
+    const found = await this.#ask(() => this.#sessions.findOne({ _id: id }, signalOf(options)), options)
     return found === null ? null : this.#recordOf(found)
   }
 
@@ -123,7 +132,7 @@ class MongoSessions implements MongoStore {
     const document = documentOf(record)
     if (expected === 0) return await this.#insert(document, options)
     const filter = { _id: record.id, v: expected }
-    const { matchedCount } = await this.#ask(() => this.#sessions.replaceOne(filter, document, majority), options)
+    const { matchedCount } = await this.#ask(() => this.#sessions.replaceOne(filter, document), options)
     return matchedCount === 1
   }
 
@@ -137,13 +146,13 @@ class MongoSessions implements MongoStore {
     }))
     for (let from = 0; from < updates.length; from += batchLimit) {
       const some = updates.slice(from, from + batchLimit) as never[]
-      await this.#ask(() => this.#sessions.bulkWrite(some, { ordered: false, ...majority }), options)
+      await this.#ask(() => this.#sessions.bulkWrite(some, { ordered: false }), options)
     }
   }
 
   async delete(id: string, options?: CallOptions): Promise<boolean> {
     await this.#ready()
-    const { deletedCount } = await this.#ask(() => this.#sessions.deleteOne({ _id: id }, majority), options)
+    const { deletedCount } = await this.#ask(() => this.#sessions.deleteOne({ _id: id }), options)
     return deletedCount === 1
   }
 
@@ -154,7 +163,7 @@ class MongoSessions implements MongoStore {
     for (let last = ''; ;) {
       await this.#ready()
       const filter = { ...user, _id: { $gt: last } }
-      const pageOptions = { ...reading, sort: { _id: 1 }, limit: page, ...signalOf(options) }
+      const pageOptions = { sort: { _id: 1 }, limit: page, ...signalOf(options) }
       const found = await this.#ask(() => this.#sessions.find(filter, pageOptions).toArray(), options)
       const records = found.map((document) => this.#recordOf(document))
       yield* records
@@ -166,8 +175,10 @@ class MongoSessions implements MongoStore {
   async sweep(now: number, limit: number, options?: CallOptions): Promise<Swept> {
     await this.#ready()
     const projection = { _id: 1, v: 1, u: 1, h: 1 }
-    const dueOptions = { ...reading, sort: { e: 1, _id: 1 }, limit, projection, ...signalOf(options) }
-    const due = (await this.#ask(() => this.#sessions.find({ e: { $lte: now } }, dueOptions).toArray(), options)) as Document[]
+    const dueOptions = { sort: { e: 1, _id: 1 }, limit, projection, ...signalOf(options) }
+    // What another program wrote is not ours to remove.
+    const expired = { e: { $lte: now }, v: { $type: 'number' }, h: { $type: 'string' } }
+    const due = (await this.#ask(() => this.#sessions.find(expired, dueOptions).toArray(), options)) as Document[]
     const removed: Removed[] = []
     let failure: unknown = null
     const rest = due.values()
@@ -177,7 +188,7 @@ class MongoSessions implements MongoStore {
         // Looked at again: what was touched meanwhile stays, and what was written is told of as it is then, by the next sweep.
         const filter = { _id, v, e: { $lte: now } }
         try {
-          const { deletedCount } = await this.#ask(() => this.#sessions.deleteOne(filter, majority), options)
+          const { deletedCount } = await this.#ask(() => this.#sessions.deleteOne(filter), options)
           if (deletedCount === 1) removed.push({ id: _id, userId: u, head: h })
         } catch (error) {
           failure = error
@@ -228,7 +239,7 @@ class MongoSessions implements MongoStore {
   async #insert(document: Document, options: CallOptions | undefined): Promise<boolean> {
     try {
       // Driver and server agree on a number for each write: one that the driver repeats lands once.
-      await this.#ask(() => this.#sessions.insertOne(document as never, majority), options)
+      await this.#ask(() => this.#sessions.insertOne(document as never), options)
       return true
     } catch (error) {
       if (codeOf(causeOf(error)) === duplicateKey) return false

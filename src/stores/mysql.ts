@@ -97,7 +97,7 @@ class Mysql implements Dialect {
   readonly name: string
   readonly table: string
   readonly columns = columns
-  readonly schema: readonly string[]
+  readonly #schema: readonly string[]
   readonly touch: string
   readonly clock = `SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS now`
 
@@ -110,7 +110,7 @@ class Mysql implements Dialect {
   constructor(pool: MysqlPool, table: string, end: (() => Maybe<unknown>) | undefined) {
     this.name = `mysql:${table}`
     this.table = `\`${table}\``
-    this.schema = schemaOf(table)
+    this.#schema = schemaOf(table)
     this.touch = `UPDATE ${listed('touch', 'version', 'last_seen_at', 'expires_at')} ${joined('touch', this.table)}
 SET kept.last_seen_at = touch.last_seen_at, kept.expires_at = touch.expires_at
 WHERE kept.version = touch.version AND kept.expires_at > touch.last_seen_at AND kept.expires_at < touch.expires_at`
@@ -137,7 +137,19 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
   }
 
   query(statement: string, values: readonly Value[], call?: CallOptions): Promise<Answer> {
-    return lend(this.#connect, isSound, call?.signal, (connection) => connection.query(statement, values))
+    return lend(this.#connect, isSound, call?.signal, async (connection) => {
+      const answer: MysqlAnswer = await connection.query(statement, values)
+      if (answer.isInTransaction === true) throw this.#leftOpen()
+      return answer
+    })
+  }
+
+  /** Somebody began a transaction on a connection and gave it back to the pool: what is written there may never be committed. */
+  #leftOpen(): SojournError {
+    return new SojournError(
+      'ERR_SOJOURN_STORE',
+      `The pool of ${this.name} lent a connection on which a transaction was open, and what is written in it may never be committed. The connection was closed, and nothing written: look who gives connections back without COMMIT or ROLLBACK.`,
+    )
   }
 
   /**
@@ -153,8 +165,9 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
       await connection.query('START TRANSACTION', [])
       const locked = await connection.query(this.#sweeping.lock, [listOf(due.rows), now])
       if (locked.rows.length > 0) await connection.query(this.#sweeping.remove, [listOf(locked.rows)])
-      await connection.query('COMMIT', [])
-      return locked
+      // Whatever `completion_type` says: the next verb on this connection is on its own again.
+      await connection.query('COMMIT AND NO CHAIN NO RELEASE', [])
+      return { ...locked, found: due.rows.length }
     })
   }
 
@@ -186,12 +199,14 @@ WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = ?`,
   }
 
   async create(): Promise<void> {
-    for (const statement of this.schema) await this.query(statement, [])
+    for (const statement of this.#schema) await this.query(statement, [])
   }
 
   troubleOf(error: unknown): Trouble {
     if (!(error instanceof Error)) return 'other'
     const { errno, code, fatal } = error as MysqlError
+    // An index of the application's own may have been met instead.
+    if (errno === duplicateEntry) return /\bPRIMARY'?$/.test(error.message) ? 'taken' : 'other'
     const trouble = troubles.get(errno)
     if (trouble !== undefined) return trouble
     return fatal === true || networkCodes.has(code) || unreachable.test(error.message) ? 'lost' : 'other'
@@ -217,14 +232,21 @@ interface MysqlError extends Error {
   readonly fatal?: boolean
 }
 
-async function ask(connection: MysqlConnection, sql: string, values: readonly Value[]): Promise<Answer> {
+interface MysqlAnswer extends Answer {
+  /** As the server told it with a write. */
+  readonly isInTransaction?: boolean
+}
+
+const inTransaction = 1
+
+async function ask(connection: MysqlConnection, sql: string, values: readonly Value[]): Promise<MysqlAnswer> {
   // Whatever the pool's own options are.
   const options = { sql, rowsAsArray: false, nestTables: false, typeCast: true }
   const [result] =
     values.length === 0 ? await connection.query(options) : await connection.execute(options, values as (string | number | Buffer | null)[])
-  return Array.isArray(result)
-    ? { rows: result as Row[], changes: 0 }
-    : { rows: [], changes: (result as { readonly affectedRows: number }).affectedRows }
+  if (Array.isArray(result)) return { rows: result as Row[], changes: 0 }
+  const { affectedRows, serverStatus } = result as { readonly affectedRows: number; readonly serverStatus?: number }
+  return { rows: [], changes: affectedRows, isInTransaction: ((serverStatus ?? 0) & inTransaction) !== 0 }
 }
 
 function listOf(rows: readonly Row[]): string {
@@ -233,8 +255,9 @@ function listOf(rows: readonly Row[]): string {
 
 const unreachable = /connection (?:lost|is in closed state)|closed state|pool is closed|no connections available|queue limit reached/i
 
+const duplicateEntry = 1062
+
 const troubles: ReadonlyMap<unknown, Trouble> = new Map<number, Trouble>([
-  [1062, 'taken'],
   // A deadlock; a row that changed after the transaction's snapshot (MariaDB 11.6.2 and later); a cluster's certification.
   ...([1213, 1020, 3101].map((errno) => [errno, 'conflict']) as [number, Trouble][]),
   [1205, 'busy'],

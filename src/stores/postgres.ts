@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { SojournError } from '../core/errors.ts'
 import type { CallOptions, Maybe } from '../core/store.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
 import { type Connection, lend } from './sql/connection.ts'
@@ -30,6 +31,9 @@ export interface PostgresPool {
 }
 
 export interface PostgresClient {
+  /** 'I' outside a transaction, 'T' within one, 'E' within one that failed. Newer versions of pg tell it. */
+  getTransactionStatus?(): string | null
+  readonly binary?: boolean
   query(query: PostgresQuery): Promise<PostgresResult | PostgresResult[]>
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
@@ -40,6 +44,7 @@ export interface PostgresQuery {
   readonly text: string
   readonly name?: string
   readonly values?: (string | number | Uint8Array | null)[]
+  readonly types: { getTypeParser(oid: number): (value: never) => unknown }
 }
 
 export interface PostgresResult {
@@ -111,9 +116,9 @@ class Postgres implements Dialect {
   readonly name: string
   readonly table: string
   readonly columns = columns
-  readonly schema: readonly string[]
+  readonly #schema: readonly string[]
   readonly touch: string
-  readonly clock = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) AS now`
+  readonly clock = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now`
 
   readonly #pool: PostgresPool
   readonly #end: (() => Maybe<unknown>) | undefined
@@ -122,7 +127,7 @@ class Postgres implements Dialect {
   constructor(pool: PostgresPool, names: Names, end: (() => Maybe<unknown>) | undefined) {
     this.name = `postgres:${names.schema === undefined ? '' : `${names.schema}.`}${names.table}`
     this.table = quoted(names)
-    this.schema = schemaOf(names)
+    this.#schema = schemaOf(names)
     const lands = 'kept.version = touch.version AND kept.expires_at > touch.last_seen_at AND kept.expires_at < touch.expires_at'
     // The rows are locked before they are updated, because an UPDATE takes them in any order: two batches could each wait for
     // the other.
@@ -183,14 +188,16 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
 
   /** In one transaction, one process after the other: IF NOT EXISTS alone fails when two create the same at once. */
   async create(): Promise<void> {
-    await this.query([`SELECT pg_advisory_xact_lock(hashtext('sojourn'))`, ...this.schema].join('; '), [])
+    await this.query([`SELECT pg_advisory_xact_lock(hashtext('sojourn'))`, ...this.#schema].join('; '), [])
   }
 
   troubleOf(error: unknown): Trouble {
     if (!(error instanceof Error)) return 'other'
-    const { code, severity } = error as PostgresError
+    const { code, severity, detail } = error as PostgresError
     // What the server itself told has a severity.
     if (severity === undefined) return networkCodes.has(code) || unreachable.test(error.message) ? 'lost' : 'other'
+    // An index of the application's own may have been met instead.
+    if (code === uniqueViolation) return /\(id\)=/.test(detail ?? '') ? 'taken' : 'other'
     return troubles.find(([codes]) => codes.test(code ?? ''))?.[1] ?? 'other'
   }
 
@@ -200,11 +207,23 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
   }
 
   readonly #connect = async (): Promise<Connection> => {
-    const client = await this.#pool.connect()
+    let client = await this.#pool.connect()
+    // Somebody gave it back without COMMIT or ROLLBACK: what is written there may never be committed.
+    while (/[TE]/.test(client.getTransactionStatus?.() ?? '')) {
+      client.release(true)
+      client = await this.#pool.connect()
+    }
+    if (client.binary === true) {
+      client.release()
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `The pool of ${this.name} has the option binary, with which pg reads numbers and bytes wrong. Hand in a pool without it.`,
+      )
+    }
     client.on('error', ignore)
     return {
       query: async (text, values) => {
-        const query = values.length === 0 ? { text } : { name: this.#nameOf(text), text, values: [...values] }
+        const query = values.length === 0 ? { text, types } : { name: this.#nameOf(text), text, values: [...values], types }
         const result = await client.query(query)
         const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
         return { rows: rows as Row[], changes: rowCount ?? 0 }
@@ -222,6 +241,21 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
     if (name === undefined) this.#names.set(text, (name = `sojourn_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`))
     return name
   }
+}
+
+/** Whatever parsers the application has set. */
+const types: PostgresQuery['types'] = { getTypeParser: (oid) => (oid === bytea ? bytesOf : String) }
+
+const bytea = 17
+
+/** A `bytea` as text: in hexadecimal, or in the old way (`bytea_output = escape`). */
+function bytesOf(text: string): Buffer {
+  if (text.startsWith('\\x')) return Buffer.from(text.slice(2), 'hex')
+  const unescaped = text.replace(
+    /\\(?:(\\)|(\d{3}))/g,
+    (_, slash: string | undefined, octal: string) => slash ?? String.fromCharCode(Number.parseInt(octal, 8)),
+  )
+  return Buffer.from(unescaped, 'latin1')
 }
 
 function ignore(): void {}
@@ -244,15 +278,18 @@ function unhear(pool: PostgresPool): void {
 interface PostgresError extends Error {
   readonly code?: string
   readonly severity?: string
+  readonly detail?: string
 }
+
+const uniqueViolation = '23505'
 
 const unreachable =
   /connection terminated|connection ended|not queryable|connection error|timeout exceeded|timeout expired|after calling end|client was closed/i
 
 /** By SQLSTATE. */
 const troubles: readonly (readonly [RegExp, Trouble])[] = [
-  [/^23505$/, 'taken'],
-  [/^(?:40001|40P01)$/, 'conflict'],
+  // Rolled back for another's sake; and a transaction that somebody left open had failed already: neither did anything.
+  [/^(?:40001|40P01|25P02)$/, 'conflict'],
   // No connection, server shutting down or starting, too many connections.
   [/^(?:08...|57P0.|53300)$/, 'lost'],
   [/^(?:53100|53200|53000|54000)$/, 'full'],
@@ -266,5 +303,5 @@ const troubles: readonly (readonly [RegExp, Trouble])[] = [
 /** What the server itself answers leaves the connection as it was; one that takes no writes may have been the primary before. */
 function isSound(error: unknown): boolean {
   const { code = '', severity } = error as PostgresError
-  return severity === 'ERROR' && code !== '25006'
+  return severity === 'ERROR' && code !== '25006' && code !== '25P02'
 }

@@ -21,10 +21,10 @@ export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } fr
  * buckets, spread over all slots, by the first character of the ID.
  *
  * A user's index is in a slot of its own, so it can't change with the record. An entry without a record is nothing (a list
- * reads each record and looks whose it is); a record without its entry would be missed when its user is logged out
- * everywhere. So the entry is written first and the record when that is answered; a put that finds the record to be the same
- * user's already, and each touch, renews the entry beside it. It goes when its record is known to be gone or another's,
- * otherwise a day after its own expiry.
+ * reads each record and looks whose it is); a record without its entry, or that outlives it, would be missed when its user is
+ * logged out everywhere. So the entry is written first and the record when that is answered, by a put and by a touch; a put
+ * that finds the record to be the same user's already, and to expire no later than before, renews the entry beside it. It
+ * goes when its record is known to have ended, otherwise a day after its own expiry.
  *
  * Sweeps go by the expiry index alone, and report what they remove. The TTL is for what no sweeper comes to: it ends a day
  * after the session did, counted from the write, so no server's clock has to agree with the core's. A row whose record went
@@ -90,22 +90,28 @@ class RedisStore implements Store {
     }
     if (answer === '?') answer = await this.#put(record, value, expected, true, options)
     if (!answer.startsWith('+')) return false
-    await this.#forget(record.id, userOf(answer))
+    this.#forget(record.id, userOf(answer))
     return true
   }
 
   async touch(batch: readonly Touch[], options?: CallOptions): Promise<void> {
     this.#open('touch')
-    const answers = batch.flatMap((touch) =>
-      touch.userId === null ? [this.#touch(touch, options)] : [this.#index(touch, options), this.#touch(touch, options)],
+    const indexed = await Promise.allSettled(
+      batch.map(async (touch) => {
+        if (touch.userId !== null) await this.#index(touch, options)
+        return touch
+      }),
     )
-    await all(answers)
+    const ready = indexed.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+    await all(ready.map((touch) => this.#touch(touch, options)))
+    const failed = indexed.find((answer) => answer.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   async delete(id: string, options?: CallOptions): Promise<boolean> {
     const answer = String(await this.#run('delete', scripts.remove, this.#keysOf(id), [id], options))
     if (!answer.startsWith('+')) return false
-    await this.#forget(id, userOf(answer))
+    this.#forget(id, userOf(answer))
     return true
   }
 
@@ -143,7 +149,7 @@ class RedisStore implements Store {
     // What was removed must be told of, even if the rest could not be.
     if (failed !== undefined && removedById.size === 0) throw failed.reason
     const removed = rows.flatMap(({ id }) => removedById.get(id) ?? [])
-    await Promise.all(removed.map(({ id, userId }) => this.#forget(id, userId)))
+    for (const { id, userId } of removed) this.#forget(id, userId)
     return { removed, more: more || failed !== undefined }
   }
 
@@ -184,11 +190,14 @@ class RedisStore implements Store {
     await this.#run('index', scripts.index, [this.#keys.user(userId!)], args, options)
   }
 
-  /** Takes a record that is gone, or another's, out of its user's index. Where that fails the entry ends by its own expiry. */
-  async #forget(id: string, userId: string | null): Promise<void> {
+  /**
+   * Takes a record that is gone, or another's, out of its user's index: neither comes back, as the contract says. Nobody waits
+   * for it; where it fails the entry ends by its own expiry.
+   */
+  #forget(id: string, userId: string | null): void {
     if (userId === null) return
     const key = this.#keys.user(userId)
-    await this.#commands.send(key, ['ZREM', key, id]).catch(() => {})
+    this.#commands.send(key, ['ZREM', key, id]).catch(() => {})
   }
 
   async #idsOf(index: string): Promise<string[]> {

@@ -161,11 +161,11 @@ class TableStore implements SqlStore {
   }
 
   *#sweep(now: number, limit: number, call?: CallOptions): Routine<Swept> {
-    const { rows } = yield* this.#attempt('sweep', () => this.#dialect.sweep(now, limit, call), call, false)
+    const { rows, found = rows.length } = yield* this.#attempt('sweep', () => this.#dialect.sweep(now, limit, call), call, false)
     const removed = rows.map((row) => ({ ...keyOf(row), head: textOf(row['head']), expiresAt: Number(row['expires_at']) }))
     removed.sort((one, other) => one.expiresAt - other.expiresAt || (one.id < other.id ? -1 : 1))
-    // Rows that another sweeper holds are skipped: that a batch was not full means that the rest are its.
-    return { removed: removed.map(({ id, userId, head }) => ({ id, userId, head })), more: rows.length >= limit }
+    // Where all that was found is held by others, the rest can wait for the next sweep.
+    return { removed: removed.map(({ id, userId, head }) => ({ id, userId, head })), more: found >= limit && rows.length > 0 }
   }
 
   *#time(clock: string, call?: CallOptions): Routine<number> {

@@ -86,7 +86,7 @@ class Sqlite implements Dialect {
   readonly name: string
   readonly table: string
   readonly columns = columns
-  readonly schema: readonly string[]
+  readonly #schema: readonly string[]
   readonly touch: string
 
   readonly #db: SqliteDatabase
@@ -97,7 +97,7 @@ class Sqlite implements Dialect {
   constructor(db: SqliteDatabase, table: string, end: (() => Maybe<unknown>) | undefined) {
     this.name = `sqlite:${table}`
     this.table = `"${table}"`
-    this.schema = schemaOf(table)
+    this.#schema = schemaOf(table)
     const fields = ['id', 'version', 'last_seen_at', 'expires_at'].map((field) => `json_extract(value, '$.${field}') AS ${field}`)
     this.touch = `UPDATE ${this.table} AS kept SET last_seen_at = touch.last_seen_at, expires_at = touch.expires_at
 FROM (SELECT ${fields.join(', ')} FROM json_each(?)) AS touch
@@ -121,7 +121,7 @@ WHERE kept.id = touch.id AND kept.version = touch.version
   }
 
   query(statement: string, values: readonly Value[]): Answer {
-    if (this.#db.inTransaction === true || this.#db.isTransaction === true) {
+    if (this.#isInTransaction()) {
       throw new SojournError(
         'ERR_SOJOURN_STORE',
         `A transaction is open on the connection of ${this.name}, and what is written in it may yet be rolled back. Hand in a connection that nothing else uses.`,
@@ -143,7 +143,7 @@ WHERE kept.id = touch.id AND kept.version = touch.version
     if (Number(setting?.['timeout']) === 0) this.#db.exec(`PRAGMA busy_timeout = ${patience}`)
     const { rows } = this.query(
       `SELECT c.name, c.type, m.sql AS note, EXISTS (
-  SELECT 1 FROM pragma_index_list(m.name) AS l JOIN pragma_index_info(l.name) AS i WHERE i.seqno = 0 AND i.name = c.name
+  SELECT 1 FROM pragma_index_list(m.name) AS l JOIN pragma_index_xinfo(l.name) AS i WHERE i.seqno = 0 AND i.name = c.name AND i.coll = 'BINARY'
 ) AS indexed FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' AND lower(m.name) = lower(?)`,
       [this.#tableName],
     )
@@ -157,7 +157,13 @@ WHERE kept.id = touch.id AND kept.version = touch.version
 
   create(): void {
     this.#db.prepare(writeAhead).all()
-    this.#db.exec(['BEGIN IMMEDIATE', ...this.schema, 'COMMIT'].join(';\n'))
+    try {
+      this.#db.exec(['BEGIN IMMEDIATE', ...this.#schema, 'COMMIT'].join(';\n'))
+    } catch (error) {
+      // Left open, it would lock the file for everybody.
+      if (this.#isInTransaction()) this.#db.exec('ROLLBACK')
+      throw error
+    }
   }
 
   troubleOf(error: unknown): Trouble {
@@ -173,6 +179,10 @@ WHERE kept.id = touch.id AND kept.version = touch.version
   close(): Maybe<unknown> {
     this.#statements.clear()
     return this.#end?.()
+  }
+
+  #isInTransaction(): boolean {
+    return this.#db.inTransaction === true || this.#db.isTransaction === true
   }
 
   #prepare(statement: string): (values: readonly Value[]) => Answer {

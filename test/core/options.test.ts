@@ -150,6 +150,13 @@ describe('createSessions()', () => {
     expect(() => createSessions({ cookie })).toThrow(refusal(message))
   })
 
+  it.each([performance, { now: () => Number.NaN }, { now: () => '1' as unknown as number }])(
+    'needs a clock of whole milliseconds',
+    (clock) => {
+      expect(() => createSessions({ clock })).toThrow(expect.objectContaining({ code: 'ERR_SOJOURN_OPTION' }))
+    },
+  )
+
   it('lets the initial data fail with its own error', () => {
     const initial = (): never => {
       throw new RangeError('no config')

@@ -101,6 +101,31 @@ const listAll = async (store: Store): Promise<number> => {
   return count
 }
 
+test('a signal that is first asked for when the time limit is over is aborted from the start, and many may listen to one', async () => {
+  let asked: AbortSignal | undefined
+  const warnings: string[] = []
+  const warn = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', warn)
+  class Slow extends Silent {
+    override async get(_id: string, options?: CallOptions): Promise<null> {
+      await new Promise((resolve) => setTimeout(resolve, 2 * limit))
+      asked = options?.signal
+      return null
+    }
+    override async touch(_batch: readonly Touch[], options?: CallOptions): Promise<void> {
+      for (let i = 0; i < 50; i++) options!.signal!.addEventListener('abort', () => {})
+    }
+  }
+  const store = new TimedStore(new Slow(), limit)
+  await store.touch([])
+  await expect(store.get('x')).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+  await vi.waitFor(() => expect(asked?.aborted).toBe(true), { timeout: 5000 })
+  expect(asked!.reason).toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  process.off('warning', warn)
+  expect(warnings).toEqual([])
+})
+
 describe('a store that does not answer', () => {
   const verbs: Readonly<Record<string, (store: Store) => unknown>> = {
     get: (store) => store.get('x'),

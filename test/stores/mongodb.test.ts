@@ -123,15 +123,42 @@ describe.each(kinds)('the store: mongodb, on %s', (kind, server, options) => {
     await expect(async () => await store.get('x')).rejects.toThrow(refused)
   })
 
-  test('the client’s own options change nothing', async () => {
+  const strange = [
+    { promoteValues: false },
+    { promoteLongs: false },
+    { useBigInt64: true },
+    { raw: true },
+    { readPreference: 'secondary' },
+    { ignoreUndefined: true },
+    { writeConcern: { w: 0 } },
+  ] satisfies MongoClientOptions[]
+  test.each(strange.map((own) => [inspect(own), own] as const))('the client’s own options change nothing: %s', async (_, own) => {
+    const there = new MongoClient(server.url, { ...own, maxPoolSize: 1 })
+    const store = mongodb(there.db(server.name), { collection: newName() })
+    await store.createSchema()
+    const record = newRecord({ version: 2 ** 40, userId: 'ada' })
+    const next = after(record)
+    expect([await store.put(record, 0), await store.put(record, 0)]).toEqual([true, false])
+    expect([await store.put(next, record.version), await store.put(next, record.version)]).toEqual([true, false])
+    await store.touch([touchOf(next)])
+    const touchedNext = { ...next, lastSeenAt: touchOf(next).lastSeenAt, expiresAt: touchOf(next).expiresAt }
+    expect(await store.get(record.id)).toEqual(touchedNext)
+    expect(await collect(store.list('ada'))).toEqual([touchedNext])
+    const expired = newRecord({ expiresAt: start - 1 })
+    await store.put(expired, 0)
+    expect((await store.sweep(start, 10)).removed).toEqual([{ id: expired.id, userId: null, head: expired.head }])
+    expect([await store.delete(record.id), await store.delete(record.id)]).toEqual([true, false])
+    await there.close()
+  })
+
+  test('what another program put into the collection is not swept', async () => {
     const store = await open()
-    const record = newRecord({ version: 2 ** 40 })
+    const foreign = db.collection<{ _id: string; e: number }>(nameOf(store))
+    await foreign.insertOne({ _id: 'ZZ', e: 5 })
+    const record = newRecord({ expiresAt: start - 1 })
     await store.put(record, 0)
-    for (const own of [{ promoteValues: false }, { useBigInt64: true }, { readPreference: 'secondary' }] satisfies MongoClientOptions[]) {
-      const there = new MongoClient(server.url, { ...own, maxPoolSize: 1 })
-      expect(await mongodb(there.db(server.name), { collection: nameOf(store) }).get(record.id), inspect(own)).toEqual(record)
-      await there.close()
-    }
+    expect(await store.sweep(start, 10)).toMatchObject({ removed: [{ id: record.id }], more: false })
+    expect(await foreign.countDocuments()).toBe(1)
   })
 })
 

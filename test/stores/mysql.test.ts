@@ -198,6 +198,56 @@ describe('MySQL’s own ways', () => {
     })
   })
 
+  test('a transaction that somebody left open on a connection of the pool takes no write of a session with it', async () => {
+    await poolWith({ connectionLimit: 1 }, async (store, other) => {
+      await store.createSchema()
+      const record = newRecord()
+      const leave = await other.getConnection()
+      await leave.query('START TRANSACTION')
+      leave.release()
+      await expect(async () => await store.put(record, 0)).rejects.toThrow(
+        expect.objectContaining({ code: 'ERR_SOJOURN_STORE', message: expect.stringMatching(/a transaction was open/) }),
+      )
+      expect(await store.get(record.id)).toBeNull()
+      expect(await store.put(record, 0)).toBe(true)
+      expect(await mysql(pool, { table: tableOf(store) }).get(record.id)).toEqual(record)
+    })
+  })
+
+  test('a sweep leaves no transaction behind, whatever completion_type says', async () => {
+    await poolWith({ connectionLimit: 1 }, async (store, other) => {
+      other.on('connection', (connection) => void connection.query("SET completion_type = 'CHAIN'"))
+      await store.createSchema()
+      const [expired, record] = [newRecord({ expiresAt: start - 1 }), newRecord()]
+      await store.put(expired, 0)
+      expect((await store.sweep(start, 10)).removed).toHaveLength(1)
+      expect(await store.put(record, 0)).toBe(true)
+      expect(await mysql(pool, { table: tableOf(store) }).get(record.id)).toEqual(record)
+    })
+  })
+
+  test('a row that somebody holds does not end a sweep early', async () => {
+    const store = await open()
+    const records = Array.from({ length: 30 }, (_, index) => newRecord({ expiresAt: start - 100 + index }))
+    for (const record of records) await store.put(record, 0)
+    const holder = await pool.getConnection()
+    await holder.query('START TRANSACTION')
+    await holder.query(`SELECT id FROM ${tableOf(store)} WHERE id = '${records[3]!.id}' FOR UPDATE`)
+    const first = await store.sweep(start, 10)
+    expect([first.removed.length, first.more]).toEqual([9, true])
+    for (let more = true; more;) ({ more } = await store.sweep(start, 10))
+    await holder.query('ROLLBACK')
+    holder.release()
+    expect((await store.sweep(start, 100)).removed.map(({ id }) => id)).toEqual([records[3]!.id])
+  })
+
+  test('a key of the application’s own that is met is no session that was there already', async () => {
+    const store = await open()
+    await pool.query(`ALTER TABLE ${tableOf(store)} ADD UNIQUE KEY mine (created_at)`)
+    expect(await store.put(newRecord(), 0)).toBe(true)
+    await expect(async () => await store.put(newRecord(), 0)).rejects.toThrow(expect.objectContaining({ code: 'ERR_SOJOURN_STORE' }))
+  })
+
   test('the printed schema makes the table that the store expects', async () => {
     const table = newTable()
     for (const statement of schema({ table })

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
@@ -142,7 +143,49 @@ describe('a server that can not be used', () => {
   })
 })
 
+describe('an IPv6 address is a host', () => {
+  test(
+    'of Redis',
+    async () => {
+      const server = await service('redis', { isDurable: false, args: ['--bind', '127.0.0.1', '::1'] })
+      const store = await openStore(`${server.url.replace('127.0.0.1', '[::1]')}/2?prefix=six:`)
+      const record = newRecord()
+      expect(await store.put(record, 0)).toBe(true)
+      expect(await store.get(record.id)).toEqual(record)
+      await store.close()
+      await server.stop()
+    },
+    startTimeout,
+  )
+
+  test.each(['redis://[::1]:1', 'redis+cluster://[::1]:1', 'mysql://[::1]:1/shop', 'postgres://[::1]:1/shop', 'mongodb://[::1]:1/shop'])(
+    '%s is asked, and not there',
+    async (url) => {
+      const error: unknown = await openStore(url).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+      expect(inspect(error, { depth: 20 })).not.toContain('ENOTFOUND')
+    },
+  )
+})
+
+test('a socket of PostgreSQL’s, and a time limit of MySQL’s, are said in the URL as their drivers have it', async () => {
+  const { hostname, port, pathname, username } = new URL(postgres.url)
+  const store = await openStore(`postgres://${username}@${pathname}?host=${hostname}&port=${port}`)
+  expect(await store.get('x')).toBeNull()
+  await store.close()
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const began = performance.now()
+  const url = `mysql://ada@127.0.0.1:${(silent.address() as AddressInfo).port}/shop?connectTimeout=300`
+  await expect(openStore(url)).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+  expect(performance.now() - began).toBeLessThan(1900)
+  silent.close()
+})
+
 test.each([
+  'redis://ada:s3cr3t@host/0?db=2',
+  'redis+cluster://ada:s3cr3t@host?db=2',
+  'postgres://ada:s3cr3t@host/x%',
   'redis://ada:s3cr3t@host:port/0',
   'redis://ada:s3cr3t@host/zero',
   'redis+cluster://ada:s3cr3t@host:port,host:6379',

@@ -1,4 +1,5 @@
-import { Pool } from 'pg'
+import { inspect } from 'node:util'
+import { Pool, type PoolConfig } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { postgres, type PostgresPool, schema } from '../../src/stores/postgres.ts'
@@ -6,7 +7,7 @@ import type { SqlStore } from '../../src/stores/sql.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
 import { keepsTheContract } from './contract.ts'
 import { sqlCases } from './sql/cases.ts'
-import { after, hour, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
+import { after, collect, hour, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
 import { serverCases } from './sql/server-cases.ts'
 
 const server = await shared('postgres')
@@ -167,6 +168,58 @@ describe('PostgreSQL’s own ways', () => {
       expect(await store.put(record, 0)).toBe(true)
       expect(await store.get(record.id)).toEqual(record)
     })
+  })
+
+  test('a pool whose values come in binary, which pg reads wrong, is refused', async () => {
+    const own: PoolConfig & { readonly binary: boolean } = { connectionString: server.url, max: 1, binary: true }
+    const other = new Pool(own)
+    await expect(postgres(other, { table: newTable() }).createSchema()).rejects.toMatchObject({ code: 'ERR_SOJOURN_OPTION' })
+    await other.end()
+  })
+
+  test('records come back as they are where the application has parsers of its own', async () => {
+    const own = { getTypeParser: () => (value: unknown) => `mine: ${String(value)}` }
+    const other = new Pool({ connectionString: server.url, max: 2, types: own })
+    const store = postgres(other, { table: newTable() })
+    await store.createSchema()
+    const record = newRecord({ userId: 'a\\b漢\0', data: '{"cart":["tea"]}', version: 2 ** 52 + 1 })
+    expect(await store.put(record, 0)).toBe(true)
+    expect(await store.get(record.id)).toEqual(record)
+    expect(await collect(store.list(record.userId!))).toEqual([record])
+    expect(Math.abs((await store.time!()) - Date.now())).toBeLessThan(5000)
+    expect((await store.sweep(record.expiresAt, 10)).removed).toEqual([{ id: record.id, userId: record.userId, head: record.head }])
+    await other.end()
+  })
+
+  test.each(['BEGIN', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1', 'BEGIN; SELECT 1/0'])(
+    'a transaction that somebody left open on a connection of the pool takes no verb with it: %s',
+    async (left) => {
+      const other = new Pool({ connectionString: server.url, max: 1 })
+      const store = postgres(other, { table: newTable() })
+      await store.createSchema()
+      const leave = await other.connect()
+      await leave.query(left).catch(() => {})
+      leave.release()
+      const record = newRecord()
+      expect(await store.put(record, 0)).toBe(true)
+      expect(await postgres(pool, { table: tableOf(store) }).get(record.id)).toEqual(record)
+      await other.end()
+    },
+  )
+
+  test('an error tells nothing of the row that broke a rule of the application’s own', async () => {
+    const store = await open()
+    await pool.query(`ALTER TABLE ${tableOf(store)} ADD CHECK (last_seen_at < 0), ADD UNIQUE (created_at)`)
+    const record = newRecord({ userId: 'countess', head: 'h:A HASH', data: 'tea and biscuits' })
+    const hex = (text: string) => Buffer.from(text).toString('hex')
+    for (const lastSeenAt of [start, -1, -1]) {
+      const one = { ...record, ...newRecord(), userId: 'countess', head: record.head, data: record.data, lastSeenAt }
+      const error: unknown = await (async () => await store.put(one, 0))().catch((thrown: unknown) => thrown)
+      if (error === true) continue
+      expect(error).toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+      const told = inspect(error, { depth: 9, showHidden: true })
+      for (const secret of ['A HASH', 'countess', hex('countess'), 'biscuits', hex('biscuits')]) expect(told).not.toContain(secret)
+    }
   })
 
   test('a server that takes no writes is told of as such', async () => {

@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { createClient } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
 import { redis, type RedisClient } from '../../src/stores/redis.ts'
@@ -65,6 +65,7 @@ describe('a Redis store', () => {
       null,
       {},
       ioredis,
+      createSentinel({ name: 'shop', sentinelRootNodes: nodes }),
       new Cluster(nodes, { lazyConnect: true }),
       new Cluster(nodes, { lazyConnect: true, retryDelayOnFailover: 0, scaleReads: 'slave' }),
       new Cluster(nodes, { lazyConnect: true, retryDelayOnFailover: 0, clusterNodeRetryStrategy: () => 10 }),
@@ -74,6 +75,15 @@ describe('a Redis store', () => {
     }
     redis(new Redis({ lazyConnect: true, maxRetriesPerRequest: 0 }))
     redis(new Cluster(nodes, { lazyConnect: true, retryDelayOnFailover: 0 }))
+  })
+
+  test('what was given up before it is sent is not sent, by a client that knows no signals', async () => {
+    const one = new Redis(server.url, { maxRetriesPerRequest: 0 })
+    const gave = AbortSignal.abort(new Error('given up'))
+    const [anonymous, user] = [newRecord(), newRecord({ userId: 'ada' })]
+    for (const record of [anonymous, user]) await expect(redis(one).put(record, 0, { signal: gave })).rejects.toThrow('given up')
+    expect(await client.keys('*')).toEqual([])
+    one.disconnect()
   })
 
   test('two stores of different prefixes see nothing of each other', async () => {
@@ -179,10 +189,53 @@ describe('a Redis store', () => {
     await store.put({ ...ended, version: 1001, userId: null, data: '', expiresAt: start + hour }, 1000)
     await store.delete(deleted.id)
     await store.sweep(swept.expiresAt, 10)
-    expect(await entries()).toEqual([lost.id])
+    await expect.poll(entries).toEqual([lost.id])
     for (const key of await client.keys(`*:${lost.id}`)) await client.del(key)
     await store.put({ ...live, lastSeenAt: start + 25 * hour, expiresAt: start + 26 * hour }, 0)
     expect(await entries()).toEqual([live.id])
+  })
+
+  /** The client, with the commands on users' indexes failing while `fails` says so, or answered only when `held` is. */
+  const withIndexes = (on: { fails?: boolean; held?: Promise<void> }): RedisClient => ({
+    isReady: true,
+    sendCommand: async (args: string[], options?: object) => {
+      if (args.some((arg) => arg.startsWith('sojourn:user:'))) {
+        if (on.fails === true) throw new Error('the node of the index is away')
+        await on.held
+      }
+      return await client.sendCommand(args, options)
+    },
+  })
+
+  test('a record never outlives its entry in the user’s index: where that can’t be written, neither a put nor a touch moves the expiry', async () => {
+    const on = { fails: false }
+    const other = redis(withIndexes(on))
+    const record = newRecord({ userId: 'ada' })
+    await other.put(record, 0)
+    on.fails = true
+    const later = { lastSeenAt: start + hour / 2, expiresAt: start + 200 * hour }
+    const touch = { ...record, ...later }
+    await expect(other.touch([touch, { ...touch, id: newRecord().id, userId: null }])).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+    await expect(other.put({ ...record, ...later, version: 1001 }, 1000)).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE' })
+    expect(await store.get(record.id)).toEqual(record)
+    on.fails = false
+    await other.touch([touch])
+    expect(await store.get(record.id)).toEqual({ ...record, ...later })
+    // What prunes the index, a day after the expiry that the entry had at first, leaves it there.
+    await other.put(newRecord({ userId: 'ada', lastSeenAt: start + 50 * hour, expiresAt: start + 60 * hour }), 0)
+    expect((await collect(store.list('ada'))).map(({ id }) => id)).toContain(record.id)
+  })
+
+  test('nobody waits for the index of a user to forget what ended: sweeps report, and ends are answered', async () => {
+    let release = () => {}
+    const on: { held?: Promise<void> } = {}
+    const other = redis(withIndexes(on))
+    const [ended, swept] = [newRecord({ userId: 'ada', expiresAt: start + 2 * hour }), newRecord({ userId: 'ada' })]
+    for (const record of [ended, swept]) await other.put(record, 0)
+    on.held = new Promise((resolve) => (release = resolve))
+    expect(await other.put({ ...ended, version: 1001, userId: null, data: '' }, 1000)).toBe(true)
+    expect((await other.sweep(swept.expiresAt, 10)).removed).toEqual([{ id: swept.id, userId: 'ada', head: swept.head }])
+    release()
   })
 
   test('a sweep of a large backlog takes the oldest of all buckets in each batch', async () => {

@@ -199,6 +199,25 @@ describe('SQLite’s own ways', () => {
     expect(db.prepare('PRAGMA journal_mode').all()).toEqual([{ journal_mode: 'wal' }])
   })
 
+  test('a schema that can’t be created leaves no transaction open, and the file to others', async () => {
+    const file = newFile()
+    const [db, other] = [connect(file), connect(file)]
+    db.exec('CREATE VIEW sojourn_sessions_expiry AS SELECT 1')
+    db.exec('CREATE TABLE sojourn_sessions_user (a)')
+    await expect(sqlite(db).createSchema()).rejects.toMatchObject({ name: 'SojournError' })
+    expect(
+      (db as { inTransaction?: boolean; isTransaction?: boolean }).inTransaction ?? (db as { isTransaction?: boolean }).isTransaction,
+    ).toBe(false)
+    other.exec('PRAGMA busy_timeout = 50')
+    other.exec('CREATE TABLE mine (a)')
+  })
+
+  test('a table that takes different users for the same is refused', async () => {
+    const db = connect(newFile())
+    db.exec(schema().replace('user_id TEXT', 'user_id TEXT COLLATE NOCASE'))
+    await expect(sqlite(db).check()).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE_FORMAT' })
+  })
+
   test('a write within the application’s open transaction is refused, for it may be rolled back', async () => {
     const db = connect(newFile())
     const store = sqlite(db)

@@ -8,13 +8,15 @@ import { sqlite, type SqliteDatabase } from '../sqlite.ts'
 import { connectLimit, driver, isAbsent, ready } from './driver.ts'
 import { reading, serverUrl, takeParameter } from './url.ts'
 
-export const mysqlForm = 'mysql://user:password@host:3306/database?table=sessions'
-export const postgresForm = 'postgres://user:password@host:5432/database?table=sessions'
+const mysqlForm = 'mysql://user:password@host:3306/database?table=sessions'
+const postgresForm = 'postgres://user:password@host:5432/database?table=sessions'
 
 export async function openMysql(text: string): Promise<Store> {
   const { createPool } = await driver('mysql2', () => import('mysql2/promise'))
   const { url, value: table } = takeParameter(text, 'table')
-  const pool = reading(mysqlForm, () => createPool({ uri: serverUrl(url), connectTimeout: connectLimit }))
+  // What the URL itself says counts.
+  const limit = url.includes('connectTimeout=') ? {} : { connectTimeout: connectLimit }
+  const pool = reading(mysqlForm, () => createPool({ uri: serverUrl(url), ...limit }))
   const store = mysql(pool, table === undefined ? {} : { table }, () => pool.end())
   return await ready(store, () => store.createSchema())
 }
@@ -24,8 +26,8 @@ export async function openPostgres(text: string): Promise<Store> {
   const { url: rest, value: table } = takeParameter(text, 'table')
   const { url, value: schema } = takeParameter(rest, 'schema')
   const pool = reading(postgresForm, () => {
-    // pg reads its URL when it first connects, and shows it in the error.
-    serverUrl(url)
+    // The pool reads its URL when it first connects, and shows it in the error; a client reads it at once.
+    void new pg.Client({ connectionString: url })
     return new pg.Pool({ connectionString: url, connectionTimeoutMillis: connectLimit })
   })
   const names = { ...(table !== undefined && { table }), ...(schema !== undefined && { schema }) }

@@ -41,6 +41,12 @@ export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient
 export function commandsOf(client: RedisClient): Commands {
   if (typeof client === 'object' && client !== null) {
     if ('call' in client && typeof client.call === 'function') return new IoRedis(client)
+    if ('acquire' in client) {
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        'What createSentinel() answers sends commands a second time when its primary changes, and so could write twice. Behind Sentinel use a Redis of ioredis or iovalkey, made with { sentinels, name, maxRetriesPerRequest: 0 }.',
+      )
+    }
     if ('sendCommand' in client && typeof client.sendCommand === 'function') {
       return 'slots' in client ? new NodeRedisNodes(client) : new NodeRedis(client)
     }
@@ -116,7 +122,9 @@ class IoRedis implements Commands {
     this.#client = client
   }
 
-  async send(_key: string, [command, ...args]: readonly string[]): Promise<unknown> {
+  async send(_key: string, [command, ...args]: readonly string[], call?: CallOptions): Promise<unknown> {
+    // The client can take nothing back: what was given up before this is not sent.
+    call?.signal?.throwIfAborted()
     const { status } = this.#client
     if (status === 'ready') this.#wasReady = true
     else if (this.#wasReady || !connects.has(status)) throw away()

@@ -12,7 +12,7 @@ const refusals: readonly (readonly [pattern: RegExp, mend: string])[] = [
 /** A client's failure as ours. What was sent is no part of it: an error may be logged, and sessions must not be. */
 export function failure(store: string, cause: unknown): SojournError {
   if (cause instanceof SojournError) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const message = (cause instanceof Error ? cause.message : String(cause)).replace(/\.+$/, '')
   if (typeof cause === 'object' && cause !== null && 'command' in cause) Reflect.deleteProperty(cause, 'command')
   if (/\bOOM command not allowed\b|No space left/i.test(message)) {
     return new SojournError(

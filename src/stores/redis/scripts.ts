@@ -40,13 +40,14 @@ end`
  * Keys: record, expiry index. Arguments: version expected ('' for none), value, expiry, ID, ttl, user, whether that user's
  * index has the record ('1') or not, whether this ends the session ('1').
  *
- * @returns '-' if another version stands there; '?' if the user changes and the index must be written first; '+' with the
- *   user before, where another is now, once it landed
+ * @returns '-' if another version stands there; '?' if the index must be written first, since the user changes or the expiry
+ *   grows; '+' with the user before, where another is now, once it landed
  */
 export const put = script(`${keep}${meta}
 local stored = redis.call('GETRANGE', KEYS[1], 0, 73 + #ARGV[6])
 if string.sub(stored, 2, 17) ~= ARGV[1] then return '-' end
 local before = ''
+if stored ~= '' and ARGV[7] ~= '1' and ARGV[6] ~= 'null' and tonumber(ARGV[3]) > tonumber(string.sub(stored, 18, 33)) then return '?' end
 if stored ~= '' and string.sub(stored, 74) ~= ARGV[6] .. '\\n' then
   if ARGV[7] ~= '1' then return '?' end
   before = string.match(meta(KEYS[1], stored), '^[^\\n]*')
@@ -86,9 +87,7 @@ for index = 2, #KEYS do
   local stored = redis.call('GETRANGE', key, 0, 72)
   if stored == '' then
     redis.call('ZREM', KEYS[1], id)
-  elseif tonumber(string.sub(stored, 18, 33)) > tonumber(ARGV[1]) then
-    redis.call('ZADD', KEYS[1], string.sub(stored, 18, 33), id)
-  else
+  elseif tonumber(string.sub(stored, 18, 33)) <= tonumber(ARGV[1]) then
     removed[#removed + 1] = id
     removed[#removed + 1] = meta(key, stored)
     redis.call('DEL', key)

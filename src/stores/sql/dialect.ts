@@ -8,6 +8,8 @@ export interface Answer {
   readonly rows: readonly Row[]
   /** How many rows a statement inserted or deleted, or updated to other values. */
   readonly changes: number
+  /** Of a sweep that can't take all that it finds: how many it found, those that somebody else held among them. */
+  readonly found?: number
 }
 
 /**
@@ -47,8 +49,6 @@ export interface Dialect {
   /** The table's name as it stands in statements. */
   readonly table: string
   readonly columns: Columns
-  /** Creates what is missing. Statements, without their semicolons. */
-  readonly schema: readonly string[]
 
   /** The statement's nth parameter, counted from 1. */
   parameter(index: number): string

@@ -4,7 +4,7 @@ import type { Trouble } from './dialect.ts'
 const mends: Readonly<Record<Exclude<Trouble, 'full' | 'schema' | 'taken'>, string>> = {
   lost: 'Look whether its server is up and can be reached. The store goes on by itself when it is.',
   conflict: 'Other transactions kept getting in its way: look what else locks its table.',
-  'read-only': 'Its server takes no writes: point the client at one that does. After a failover it may be a moment.',
+  'read-only': 'It takes no writes: point the client at a server, or a file, that does. After a failover it may be a moment.',
   denied: 'Look at the user and password that it connects with, and grant that user SELECT, INSERT, UPDATE and DELETE on its table.',
   busy: 'Something else kept its table locked: look for a transaction that was left open.',
   other: 'The cause has more.',
@@ -12,6 +12,7 @@ const mends: Readonly<Record<Exclude<Trouble, 'full' | 'schema' | 'taken'>, stri
 
 /** What a failure of the driver's is to the caller. `mend` creates the schema. */
 export function failure(name: string, verb: string, cause: unknown, trouble: Trouble, mend: string): SojournError {
+  clean(cause)
   const reason = reasonOf(cause)
   if (trouble === 'full') {
     return new SojournError(
@@ -28,6 +29,12 @@ export function failure(name: string, verb: string, cause: unknown, trouble: Tro
     `The store ${name} failed to ${verb}: ${reason}. ${mends[trouble === 'taken' ? 'other' : trouble]}`,
     { cause },
   )
+}
+
+/** PostgreSQL tells the whole row that broke a rule, with the session's data and hashes: an error may be logged, and they must not be. */
+function clean(cause: unknown): void {
+  if (typeof cause !== 'object' || cause === null) return
+  for (const name of ['detail', 'where', 'internalQuery']) if (name in cause) Reflect.deleteProperty(cause, name)
 }
 
 /** An error of several addresses that were tried in vain has no message of its own. */
