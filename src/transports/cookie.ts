@@ -21,8 +21,10 @@ export interface CookieOptions {
   readonly secure?: 'auto' | true | undefined
 }
 
+export const cookieKeys: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
 // RFC 6265bis: user agents keep at most 4096 bytes of name and value (5.6), and no cookie for more than 400 days (5.5).
-const bytesAtMost = 4096
+export const bytesAtMost = 4096
 const longest = 400 * 86_400_000
 const tokenLength = 48
 
@@ -67,6 +69,11 @@ export class CookieForm {
 
   #kind(request: RequestView): 'plain' | 'secure' {
     return this.#secure === true || request.secure ? 'secure' : 'plain'
+  }
+
+  /** How many bytes a Set-Cookie header has at most, beside the value and what follows the name. */
+  get overhead(): number {
+    return this.#names.secure.length + '=; Max-Age=34560000'.length + this.#attributes.secure.length
   }
 
   /** The cookie's full name, as this request has it. */
