@@ -1,4 +1,5 @@
 import { checkUserId, type Core } from '../core/core.ts'
+import { SojournError } from '../core/errors.ts'
 import { run } from '../core/routine.ts'
 import { Sweeper } from '../core/sweeper.ts'
 import { isSessionId, type SessionId } from '../core/token.ts'
@@ -28,6 +29,13 @@ export class RevocableSealedManager<Data extends object> extends SealedManager<D
     this.#core = core
     this.#list = list
     this.#sweeper = new Sweeper(core, sweepInterval)
+    core.store.onEvicted = ({ id }) => {
+      const error = new SojournError(
+        'ERR_SOJOURN_STORE_FULL',
+        `The store of the revocation list (${core.store.name}) dropped the entry ${id} for want of room, so what had ended may be opened again; give it more room.`,
+      )
+      this.report(error, id)
+    }
   }
 
   async end(id: SessionId): Promise<void> {

@@ -10,6 +10,8 @@ class List {
   readonly #memory = memory()
   readonly #later: boolean
   reads: string[] = []
+  /** How many of them asked for what is there now, past any cache. */
+  fresh = 0
   isAway = false
   readonly store: Store
 
@@ -31,6 +33,7 @@ class List {
       close: () => this.#memory.close(),
       get: (id, options) => {
         this.reads.push(id)
+        if (options?.fresh === true) this.fresh++
         return answer(() => this.#memory.get(id, options))
       },
       put: (record, expected) => answer(() => this.#memory.put(record, expected)),
@@ -149,7 +152,9 @@ describe.each([
     await ada.visit((session) => session.logout())
 
     slow.data.note = 'late'
+    at.list.fresh = 0
     await expect(slow.commit()).rejects.toMatchObject({ code: 'ERR_SOJOURN_ENDED', status: 409 })
+    expect(at.list.fresh, 'by what stands in the list now').toBe(2)
     expect((await slow.commit()).getSetCookie()).toEqual([])
     expect([slow.id, slow.userId]).toEqual([null, null])
 
@@ -293,6 +298,17 @@ test('a list that does not answer is an error after storeTimeout', async () => {
   const ada = new Visitor(sessions)
   await ada.visit(({ data }) => void data.cart.push('tea'))
   await expect(ada.open()).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE', message: expect.stringContaining('within 20 ms') as string })
+})
+
+test('a store that drops an entry for want of room is told of', async () => {
+  const { sessions, visitor, errors } = site({ revocations: memory({ maxBytes: '10 KB' }) })
+  onTestFinished(() => sessions.close())
+  for (let i = 0; i < 100; i++) {
+    const ada = visitor()
+    await ada.visit((session) => session.login('ada'))
+    await ada.visit((session) => session.logout())
+  }
+  expect(new Set(errors())).toEqual(new Set(['ERR_SOJOURN_STORE_FULL']))
 })
 
 test('closing closes the store, once', async () => {

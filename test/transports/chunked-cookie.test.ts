@@ -141,17 +141,11 @@ describe('the room', () => {
     )
   })
 
-  test('is enough for the largest of all', () => {
-    const transport = chunkedCookie({ name: 'n'.repeat(1000), domain: 'd'.repeat(1000), path: `/${'p'.repeat(900)}` }, max)
-    const [fits] = [30_000, 20_000, 10_000].filter((length) => {
-      try {
-        const jar = new Jar()
-        jar.take(headersOf(transport.issue(requestWith(''), 'x'.repeat(length), null)))
-        return transport.read(requestWith(jar.header)) === 'x'.repeat(length)
-      } catch {
-        return false
-      }
-    })
-    expect(fits).toBeDefined()
+  test('is enough for the largest value with the longest attributes', () => {
+    const transport = chunkedCookie({ name: 'n', domain: 'd'.repeat(1000), path: `/${'p'.repeat(1000)}` }, max)
+    const jar = new Jar()
+    jar.take(headersOf(transport.issue(requestWith(''), 'x'.repeat(28_000), null)))
+    expect(jar.cookies.size).toBeGreaterThan(13)
+    expect(transport.read(requestWith(jar.header))).toBe('x'.repeat(28_000))
   })
 })
