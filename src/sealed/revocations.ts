@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Core, readFresh, storeError } from '../core/core.ts'
 import { contention } from '../core/ending.ts'
-import { decodeTombstone, encodeTombstone } from '../core/head.ts'
+import { decodeTombstone, encodeTombstone, type Tombstone } from '../core/head.ts'
 import { isPromise, type Routine, wait } from '../core/routine.ts'
 import type { Maybe, SessionRecord } from '../core/store.ts'
 import { type SessionId, versionStep } from '../core/token.ts'
@@ -30,8 +30,11 @@ export class Revocations {
    * @throws ERR_SOJOURN_STORE
    */
   has({ id, userId, createdAt }: SealedRecord, fresh: boolean): Maybe<boolean> {
-    const isCutOff = (record: SessionRecord | null): boolean =>
-      record !== null && createdAt <= record.createdAt && decodeTombstone(record.head)?.target !== id
+    const isCutOff = (record: SessionRecord | null): boolean => {
+      const mark = record === null ? null : decodeTombstone(record.head)
+      // Under a user's hash stands a logout only where someone handed that to `end`, which must not end all of the user's.
+      return mark?.cause === 'ended' && createdAt <= record!.createdAt && mark.target !== id
+    }
     const own = this.#get(id, fresh)
     const users = userId === null ? null : this.#get(cutOffId(userId), fresh)
     if (!isPromise(own) && !isPromise(users)) return own !== null || isCutOff(users)
@@ -60,7 +63,7 @@ export class Revocations {
     const { store, clock } = this.#core
     const now = clock.now()
     try {
-      return yield* wait(store.put(tombstone(id, versionStep(), now, until, null), 0))
+      return yield* wait(store.put(tombstone(id, versionStep(), now, until, { cause: 'logout', target: null }), 0))
     } catch (cause) {
       throw storeError(store, cause)
     }
@@ -82,7 +85,7 @@ export class Revocations {
       const until = at + Math.max(policy.visit.absolute, policy.remembered.absolute)
       let landed: boolean
       try {
-        landed = yield* wait(store.put(tombstone(id, version + versionStep(), at, until, except), version))
+        landed = yield* wait(store.put(tombstone(id, version + versionStep(), at, until, { cause: 'ended', target: except }), version))
       } catch (cause) {
         throw storeError(store, cause)
       }
@@ -97,9 +100,15 @@ export class Revocations {
   }
 }
 
-/** `except` stands where the tombstone of a login has the session that it moved to. */
-function tombstone(id: string, version: number, now: number, until: number, except: SessionId | null): SessionRecord {
-  const head = encodeTombstone({ cause: 'ended', userId: null, target: except, sameUser: true, hashes: [] })
+/** A session's has the cause logout; a user's cut-off has ended, and the one that goes on where a login has its target. */
+function tombstone(
+  id: string,
+  version: number,
+  now: number,
+  until: number,
+  { cause, target }: Pick<Tombstone, 'cause' | 'target'>,
+): SessionRecord {
+  const head = encodeTombstone({ cause, userId: null, target, sameUser: true, hashes: [] })
   return { id, version, userId: null, createdAt: now, lastSeenAt: now, expiresAt: until, head, data: '' }
 }
 

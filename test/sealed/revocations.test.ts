@@ -227,6 +227,18 @@ describe.each([
     ).toHaveLength(1)
   })
 
+  test("who hands the place of a user's cut-off to end() ends nobody, and it can be cut off all the same", async () => {
+    const at = revocable(later)
+    await at.sessions.endUser('ada')
+    const [{ id: place } = { id: '' }] = await at.list.records()
+    const other = revocable(later)
+    const ada = await member(other)
+    await other.sessions.end(place)
+    expect(await ada.user()).toBe('ada')
+    await other.sessions.endUser('ada')
+    expect(await ada.user()).toBeNull()
+  })
+
   test('who logs in after a cut-off is in, also in the same millisecond and by a clock that is behind', async () => {
     const at = revocable(later)
     await at.sessions.endUser('ada')
