@@ -1,3 +1,4 @@
+import { checkKeys } from './core/check-keys.ts'
 import { type Codec, json } from './core/codec.ts'
 import { ContentFormat } from './core/content.ts'
 import type { Clock, DataCore } from './core/core.ts'
@@ -13,7 +14,7 @@ import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
 import { memory } from './stores/memory.ts'
-import { cookie, type CookieOptions } from './transports/cookie.ts'
+import { cookie, cookieKeys, type CookieOptions } from './transports/cookie.ts'
 
 export interface SessionsOptions<Data extends object> {
   /** Where sessions live. @default memory(): bounded, gone when the process ends */
@@ -85,7 +86,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   }
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  checkKeys(options.cookie, knownCookie, 'cookie.')
+  checkKeys(options.cookie, cookieKeys, 'cookie.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
@@ -155,14 +156,3 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'clock',
 ]
 const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
-const knownCookie: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
-
-/** An option that does nothing, misspelt or of another library, is a promise that nobody keeps. */
-function checkKeys(options: object | undefined, names: readonly string[], where: string): void {
-  const unknown = Object.keys(options ?? {}).find((key) => !names.includes(key))
-  if (unknown === undefined) return
-  throw new SojournError(
-    'ERR_SOJOURN_OPTION',
-    `${where}${unknown} is no option; there are ${names.map((name) => where + name).join(', ')}.`,
-  )
-}

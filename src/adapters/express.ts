@@ -1,6 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
-import { managerOf, type Sessions } from '../core/manager.ts'
-import type { OpenSession } from '../core/open-session.ts'
+import { type Committable, openerOf, type Opens } from '../core/opener.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import type { CommitOptions, Original } from './gate.ts'
@@ -25,21 +24,21 @@ interface ExpressRequest extends IncomingMessage {
  * Middleware for Express 5 and 4: `app.use(session(sessions))`. The session is `sessions.of(req)`, typed, and `req.session`.
  * Whether a connection is https is what Express says: `app.set('trust proxy', …)` holds.
  */
-export function session<Data extends object>(
-  sessions: Sessions<Data>,
+export function session(
+  sessions: Opens<object>,
   options: CommitOptions = {},
 ): (req: ExpressRequest, res: ServerResponse, next: (error?: unknown) => void) => void {
-  const manager = managerOf(sessions)
+  const opener = openerOf(sessions)
   return (req, res, next) => {
-    if (manager.has(req)) return next()
+    if (opener.has(req)) return next()
     const original = prepare(req.app as Application)
-    const ready = (opened: OpenSession<Data>): void => {
+    const ready = (opened: Committable): void => {
       guard(req, res, original, opened, options)
       if (!current.has(req)) current.set(req, opened)
       next()
     }
     try {
-      const opened = manager.openFor(req, () => new ExpressView(req, manager.trustProxy))
+      const opened = opener.openFor(req, () => new ExpressView(req, opener.trustProxy))
       if (isPromise(opened)) opened.then(ready, next)
       else ready(opened)
     } catch (error) {

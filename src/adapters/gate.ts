@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { isGone, SojournError } from '../core/errors.ts'
-import type { OpenSession } from '../core/open-session.ts'
+import type { Committable } from '../core/opener.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
@@ -33,9 +33,6 @@ interface Call {
   readonly run: () => unknown
   readonly args: readonly unknown[]
 }
-
-/** What a response needs of its session: nothing that depends on the type of its data. */
-export type Committable = Pick<OpenSession<never>, 'settle' | 'headers' | 'report' | 'watch'>
 
 /**
  * Holds a response back until the session is committed, since what is told to the client must be true. Each way of beginning

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isUint8Array } from 'node:util/types'
-import { type Committable, type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
+import type { Committable } from '../core/opener.ts'
+import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
 import { isOdd, isStatus, setHeaders } from './write-head.ts'
 
 type WriteHeadArguments = Parameters<NodeResponse['writeHead']>

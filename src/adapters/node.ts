@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { SojournError } from '../core/errors.ts'
-import { managerOf, type Sessions } from '../core/manager.ts'
-import type { OpenSession } from '../core/open-session.ts'
+import { type Committable, openerOf, type Opens } from '../core/opener.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
-import type { Session } from '../core/session.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import type { CommitOptions, NodeResponse, Original } from './gate.ts'
 import { guard, hook } from './hook.ts'
@@ -20,15 +18,15 @@ export type { CommitOptions } from './gate.ts'
  * the response destroyed.
  */
 export function withSession<
-  Data extends object,
+  Face,
   Req extends IncomingMessage | Http2ServerRequest = IncomingMessage,
   Res extends ServerResponse | Http2ServerResponse = ServerResponse,
 >(
-  sessions: Sessions<Data>,
-  handler: (req: Req, res: Res, session: Session<Data>) => unknown,
+  sessions: Opens<Face>,
+  handler: (req: Req, res: Res, session: Face) => unknown,
   options: CommitOptions = {},
 ): (req: Req, res: Res) => void {
-  const manager = managerOf(sessions)
+  const opener = openerOf(sessions)
   return (request, response) => {
     // http2's compatibility API has what is used here of http's own classes.
     const req = request as unknown as IncomingMessage
@@ -37,19 +35,19 @@ export function withSession<
       if (!(error instanceof SojournError)) throw error
       if (res.headersSent) {
         // The client has the head: a broken body is all that it can be told.
-        manager.report(error, null)
+        opener.report(error, null)
         res.destroy(error)
       } else {
         discardAnswer(res)
         answerError(error, req, res)
       }
     }
-    const serve = (session: OpenSession<Data>): unknown => {
+    const serve = (session: Committable & Face): unknown => {
       guard(req, res, hooked(res), session, options)
       return handler(request, response, session)
     }
     try {
-      const opened = manager.openFor(req, () => new NodeView(req, manager.trustProxy))
+      const opened = opener.openFor(req, () => new NodeView(req, opener.trustProxy))
       const served = isPromise(opened) ? opened.then(serve) : serve(opened)
       if (served instanceof Promise) served.catch(answer)
     } catch (error) {

@@ -18,14 +18,16 @@ const atMost = 200
  * stays small on a busy server; a mistake in the code is found by the first request or by a later one.
  */
 export class LateChanges {
-  readonly #core: Core
+  readonly #core: Pick<Core, 'events'>
+  readonly #mend: string
   /** A streamed answer has its session watched from its head on, and again at its end. */
   #watched = new Set<Watched>()
   readonly #told = new WeakSet<Watched>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor(core: Core) {
+  constructor(core: Pick<Core, 'events'>, mend = 'make it before, or call `await session.save()` after it') {
     this.#core = core
+    this.#mend = mend
   }
 
   watch(session: Watched): void {
@@ -48,7 +50,7 @@ export class LateChanges {
     const { id } = session
     const error = new SojournError(
       'ERR_SOJOURN_LATE_CHANGE',
-      `Session ${id ?? '(new)'} was changed after the response's head was sent, and the change was not stored; make it before, or call \`await session.save()\` after it.`,
+      `Session ${id ?? '(new)'} was changed after the response's head was sent, and the change was not stored; ${this.#mend}.`,
     )
     this.#core.events.emit('error', { error, id })
   }

@@ -6,6 +6,7 @@ import type { EventName, SessionEvents } from './events.ts'
 import { decodeHead, decodeTombstone, encodeHead, showsCurrent } from './head.ts'
 import { LateChanges } from './late-changes.ts'
 import { OpenSession } from './open-session.ts'
+import { Opener } from './opener.ts'
 import { judge } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
@@ -46,17 +47,17 @@ export interface ManagerOptions<Data extends object> {
   readonly sweepInterval: number
 }
 
-/** The manager behind an application's sessions, for adapters. @throws ERR_SOJOURN_OPTION for anything else */
+/** The manager behind an application's sessions, for whom an `Opener` is not enough. @throws ERR_SOJOURN_OPTION for anything else */
 export function managerOf<Data extends object>(sessions: Sessions<Data>): Manager<Data> {
   if (sessions instanceof Manager) return sessions
   throw new SojournError(
     'ERR_SOJOURN_OPTION',
-    'An adapter needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.',
+    'This needs what createSessions() returned, of the same copy of the package sojourn; it was given something else.',
   )
 }
 
 /** Brings requests and records together. */
-export class Manager<Data extends object> implements Sessions<Data> {
+export class Manager<Data extends object> extends Opener<OpenSession<Data>> implements Sessions<Data> {
   readonly core: DataCore<Data>
   readonly commits: CommitQueue<Data>
   readonly toucher: Toucher
@@ -65,11 +66,11 @@ export class Manager<Data extends object> implements Sessions<Data> {
   readonly #trustProxy: boolean
   readonly #onStoreError: 'refuse' | 'anonymous'
   readonly #sweeper: Sweeper
-  readonly #opened = new WeakMap<object, OpenSession<Data>>()
   #flashes = 0
   #closing: Promise<void> | null = null
 
   constructor({ core, transport, trustProxy, onStoreError, sweepInterval }: ManagerOptions<Data>) {
+    super()
     this.core = core
     this.commits = new CommitQueue(core)
     this.toucher = new Toucher(core)
@@ -85,33 +86,6 @@ export class Manager<Data extends object> implements Sessions<Data> {
 
   async open(request: AnyRequest): Promise<Session<Data>> {
     return this.admit(viewOf(request, this.#trustProxy))
-  }
-
-  of(request: object): Session<Data> {
-    const session = this.#opened.get(request)
-    if (session !== undefined) return session
-    throw new SojournError(
-      'ERR_SOJOURN_NO_SESSION',
-      'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.',
-    )
-  }
-
-  /** The session of a request that an adapter brings, opened once: at once on a store that answers at once. */
-  openFor(request: object, view: () => RequestView): Maybe<OpenSession<Data>> {
-    const known = this.#opened.get(request)
-    if (known !== undefined) return known
-    const opened = this.admit(view())
-    if (isPromise(opened)) return opened.then((session) => this.#keep(request, session))
-    return this.#keep(request, opened)
-  }
-
-  #keep(request: object, session: OpenSession<Data>): OpenSession<Data> {
-    this.#opened.set(request, session)
-    return session
-  }
-
-  has(request: object): boolean {
-    return this.#opened.has(request)
   }
 
   get trustProxy(): boolean {

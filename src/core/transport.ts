@@ -15,4 +15,21 @@ export interface Transport {
   clear(request: RequestView): Header
 }
 
+/** How a sealed session travels: all of it, not a token. */
+export interface SealTransport {
+  /** What a seal is bound to: it opens under no other name. */
+  nameFor(request: RequestView): string
+  /** What the request carries as its seal, unread; null when there is nothing, or nothing unambiguous. */
+  read(request: RequestView): string | null
+  /**
+   * The response headers that hand a seal to the client.
+   *
+   * @param maxAge how long the client may keep it, in ms; null for as long as the browser runs
+   * @throws ERR_SOJOURN_DATA_TOO_LARGE for what a browser or a proxy would drop
+   */
+  issue(request: RequestView, seal: string, maxAge: number | null): Header[]
+  /** The response headers that take it back. */
+  clear(request: RequestView): Header[]
+}
+
 export type Header = readonly [name: string, value: string]

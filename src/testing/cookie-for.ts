@@ -1,4 +1,5 @@
 import type { Sessions } from '../core/manager.ts'
+import type { SealedSessions } from '../sealed.ts'
 
 export interface CookieForOptions<Data> {
   /** Logged in as this user. @default an anonymous visitor */
@@ -16,7 +17,10 @@ export interface CookieForOptions<Data> {
  * Makes a session as if a visitor had come, and answers its cookie, `name=value`, for a request's Cookie header:
  * be logged in without the login form.
  */
-export async function cookieFor<Data extends object>(sessions: Sessions<Data>, options: CookieForOptions<Data> = {}): Promise<string> {
+export async function cookieFor<Data extends object>(
+  sessions: Sessions<Data> | SealedSessions<Data>,
+  options: CookieForOptions<Data> = {},
+): Promise<string> {
   const { userId, data, remember, secure = false, userAgent } = options
   const headers = new Headers(userAgent === undefined ? {} : { 'user-agent': userAgent })
   const session = await sessions.open({ url: secure ? 'https://localhost/' : 'http://localhost/', headers })
@@ -24,8 +28,9 @@ export async function cookieFor<Data extends object>(sessions: Sessions<Data>, o
   if (userId !== undefined) await session.login(userId, { remember })
   else if (data === undefined)
     throw new TypeError('A session that nothing was written to is not stored: give cookieFor() a userId or data.')
-  const cookie = (await session.commit()).getSetCookie()[0]
-  if (cookie === undefined)
+  const cookies = (await session.commit()).getSetCookie()
+  if (cookies.length === 0)
     throw new TypeError('The data given to cookieFor() are the initial data, so nothing was stored; give it a userId or other data.')
-  return cookie.slice(0, cookie.indexOf(';'))
+  // A sealed session may take several.
+  return cookies.map((cookie) => cookie.slice(0, cookie.indexOf(';'))).join('; ')
 }

@@ -21,8 +21,10 @@ export interface CookieOptions {
   readonly secure?: 'auto' | true | undefined
 }
 
+export const cookieKeys: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
 // RFC 6265bis: user agents keep at most 4096 bytes of name and value (5.6), and no cookie for more than 400 days (5.5).
-const bytesAtMost = 4096
+export const bytesAtMost = 4096
 const longest = 400 * 86_400_000
 const tokenLength = 48
 
@@ -36,31 +38,63 @@ const domainShape = /^\.?[a-z\d](?:[a-z\d-]*[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]*[a-
  * @throws ERR_SOJOURN_OPTION for attributes that browsers would refuse
  */
 export function cookie(options: CookieOptions = {}): Transport {
-  checkOptions(options)
-  const { name = 'sid', secure = 'auto' } = options
-  const shared = options.domain !== undefined || (options.path !== undefined && options.path !== '/')
-  const names = { plain: name, secure: (shared ? '__Secure-' : '__Host-') + name }
-  const attributes = { plain: attributesOf(options, false), secure: attributesOf(options, true) }
-  const diagnostic = new Diagnostic()
-
-  const flavour = (request: RequestView): 'plain' | 'secure' => (secure === true || request.secure ? 'secure' : 'plain')
-
+  const form = new CookieForm(options)
   return {
     name: 'cookie',
     read(request) {
       const header = request.header('cookie')
-      return header === undefined ? null : readCookie(header, names[flavour(request)])
+      return header === undefined ? null : readCookie(header, form.nameFor(request))
     },
-    issue(request, token, maxAge): Header {
-      diagnostic.look(request, secure)
-      const kind = flavour(request)
-      const life = maxAge === null ? '' : `; Max-Age=${Math.max(1, Math.floor(Math.min(maxAge, longest) / 1000))}`
-      return ['Set-Cookie', `${names[kind]}=${token}${life}${attributes[kind]}`]
-    },
-    clear(request): Header {
-      const kind = flavour(request)
-      return ['Set-Cookie', `${names[kind]}=; Max-Age=0${attributes[kind]}`]
-    },
+    issue: (request, token, maxAge) => form.set(request, '', token, maxAge),
+    clear: (request) => form.clear(request, ''),
+  }
+}
+
+/** The names and attributes of an application's session cookie, over plain http and over https. */
+export class CookieForm {
+  readonly #secure: 'auto' | true
+  readonly #names: { readonly plain: string; readonly secure: string }
+  readonly #attributes: { readonly plain: string; readonly secure: string }
+  readonly #diagnostic = new Diagnostic()
+
+  /** @throws ERR_SOJOURN_OPTION for attributes that browsers would refuse */
+  constructor(options: CookieOptions) {
+    checkOptions(options)
+    const { name = 'sid', secure = 'auto' } = options
+    const shared = options.domain !== undefined || (options.path !== undefined && options.path !== '/')
+    this.#secure = secure
+    this.#names = { plain: name, secure: (shared ? '__Secure-' : '__Host-') + name }
+    this.#attributes = { plain: attributesOf(options, false), secure: attributesOf(options, true) }
+  }
+
+  #kind(request: RequestView): 'plain' | 'secure' {
+    return this.#secure === true || request.secure ? 'secure' : 'plain'
+  }
+
+  /** How many bytes a Set-Cookie header has at most, beside the value and what follows the name. */
+  get overhead(): number {
+    return this.#names.secure.length + '=; Max-Age=34560000'.length + this.#attributes.secure.length
+  }
+
+  /** The cookie's full name, as this request has it. */
+  nameFor(request: RequestView): string {
+    return this.#names[this.#kind(request)]
+  }
+
+  /**
+   * @param suffix what follows the name
+   * @param maxAge how long the client may keep it, in ms; null for as long as the browser runs
+   */
+  set(request: RequestView, suffix: string, value: string, maxAge: number | null): Header {
+    this.#diagnostic.look(request, this.#secure)
+    const kind = this.#kind(request)
+    const life = maxAge === null ? '' : `; Max-Age=${Math.max(1, Math.floor(Math.min(maxAge, longest) / 1000))}`
+    return ['Set-Cookie', `${this.#names[kind]}${suffix}=${value}${life}${this.#attributes[kind]}`]
+  }
+
+  clear(request: RequestView, suffix: string): Header {
+    const kind = this.#kind(request)
+    return ['Set-Cookie', `${this.#names[kind]}${suffix}=; Max-Age=0${this.#attributes[kind]}`]
   }
 }
 

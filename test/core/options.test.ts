@@ -166,9 +166,9 @@ describe('createSessions()', () => {
 })
 
 describe('what is misused', () => {
-  it('is told by the adapters, which need what createSessions() returned', () => {
+  it('is told by the adapters, which need what createSessions() or sealed() returned', () => {
     const stranger = {} as Sessions<object>
-    const message = /^An adapter needs what createSessions\(\) returned/
+    const message = /^An adapter needs what createSessions\(\) or sealed\(\) returned/
     expect(() => withSession(stranger, () => {})).toThrow(refusal(message))
     expect(() => expressSession(stranger)).toThrow(refusal(message))
   })

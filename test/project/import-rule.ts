@@ -10,7 +10,7 @@ export interface Import {
 }
 
 /** The places that put the parts together. Everything else depends on `core/` and its own folder alone. */
-const compositionRoots = new Set(['index.ts', 'sessions.ts'])
+const compositionRoots = new Set(['index.ts', 'sessions.ts', 'sealed.ts'])
 
 /** Optional peers, each with the files that may load it. */
 const peers = new Map([

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { withSession } from '../../src/adapters/node.ts'
+import { sealed } from '../../src/sealed.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { cookieFor, fakeClock } from '../../src/testing/index.ts'
 import { type Certificate, selfSigned } from '../adapters/certificate.ts'
@@ -60,6 +62,19 @@ describe('cookieFor', () => {
       data: { cart: ['mug'], theme: 'light' },
       isNew: false,
     })
+  })
+
+  test('makes the cookies of a sealed session, as many as it takes', async () => {
+    const sessions = sealed({ keys: [randomBytes(32)], initial: () => ({ note: '' }) })
+    for (const [note, count] of [
+      ['short', 1],
+      ['long'.repeat(1000), 2],
+    ] as const) {
+      const cookie = await cookieFor(sessions, { userId: 'ada', data: { note } })
+      expect(cookie.split('; ')).toHaveLength(count)
+      const { userId, data } = await sessions.open(new Headers({ cookie }))
+      expect([userId, data.note]).toEqual(['ada', note])
+    }
   })
 
   test('makes another session each time', async () => {

@@ -1,0 +1,78 @@
+import { SojournError } from './errors.ts'
+import type { AnyRequest, RequestView } from './request.ts'
+import { isPromise } from './routine.ts'
+import type { Maybe } from './store.ts'
+import type { SessionId } from './token.ts'
+import type { Header } from './transport.ts'
+
+/** What an adapter serves: what `createSessions()` or `sealed()` returned. `Face` is the session as handlers see it. */
+export interface Opens<Face> {
+  open(request: AnyRequest): Promise<Face>
+  of(request: object): Face
+}
+
+/** What a response needs of its session: nothing that depends on the type of its data. */
+export interface Committable {
+  /**
+   * The commit before the response's head.
+   *
+   * @param isPublic the response may be kept by shared caches: nothing of the session's may go with it
+   */
+  settle(isPublic: boolean): Maybe<void>
+  /** The headers that the response must carry, once all is settled. */
+  headers(): Header[]
+  /** Tells of a failure that the handler is not there to be told of. */
+  report(error: unknown): void
+  /** The response's head is out: what the handler changes from here on, nobody commits. */
+  watch(): void
+}
+
+/** What adapters need of an application's sessions, wherever those are kept: the session of each request, opened once. */
+export abstract class Opener<Opened extends Committable> {
+  readonly #opened = new WeakMap<object, Opened>()
+
+  /** Whether a proxy in front may say how and from where a request came. */
+  abstract get trustProxy(): boolean
+
+  /** Opens the session of a request; a new one wherever it brings none that is good. */
+  abstract admit(view: RequestView): Maybe<Opened>
+
+  /** Tells of a failure that no caller is there to be told of. */
+  abstract report(error: unknown, id: SessionId | null): void
+
+  of(request: object): Opened {
+    const session = this.#opened.get(request)
+    if (session !== undefined) return session
+    throw new SojournError(
+      'ERR_SOJOURN_NO_SESSION',
+      'No session was opened for this request; put the adapter (such as `app.use(session(sessions))`) before the handlers that use it.',
+    )
+  }
+
+  /** The session of a request that an adapter brings, opened once: at once where nothing must be waited for. */
+  openFor(request: object, view: () => RequestView): Maybe<Opened> {
+    const known = this.#opened.get(request)
+    if (known !== undefined) return known
+    const opened = this.admit(view())
+    if (isPromise(opened)) return opened.then((session) => this.#keep(request, session))
+    return this.#keep(request, opened)
+  }
+
+  #keep(request: object, session: Opened): Opened {
+    this.#opened.set(request, session)
+    return session
+  }
+
+  has(request: object): boolean {
+    return this.#opened.has(request)
+  }
+}
+
+/** What is behind an application's sessions, for adapters. @throws ERR_SOJOURN_OPTION for anything else */
+export function openerOf<Face>(sessions: Opens<Face>): Opener<Committable & Face> {
+  if (sessions instanceof Opener) return sessions
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    'An adapter needs what createSessions() or sealed() returned, of the same copy of the package sojourn; it was given something else.',
+  )
+}

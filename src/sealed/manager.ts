@@ -1,0 +1,117 @@
+import type { Clock } from '../core/core.ts'
+import { SojournError } from '../core/errors.ts'
+import type { Events, SessionEvents } from '../core/events.ts'
+import { LateChanges } from '../core/late-changes.ts'
+import { Opener } from '../core/opener.ts'
+import type { Policy } from '../core/policy.ts'
+import { type AnyRequest, type RequestView, viewOf } from '../core/request.ts'
+import { isPromise } from '../core/routine.ts'
+import type { Maybe } from '../core/store.ts'
+import type { SessionId } from '../core/token.ts'
+import type { Header, SealTransport } from '../core/transport.ts'
+import type { SealedFormat } from './format.ts'
+import { OpenSealed } from './open-sealed.ts'
+import { decodeRecord, encodeRecord, hasExpired, type SealedRecord } from './record.ts'
+import type { Revocations } from './revocations.ts'
+import type { Sealer } from './sealer.ts'
+import type { SealedSession } from './session.ts'
+
+/** What can be told of sealed sessions. There is no `expired`: nobody sweeps what the clients keep. */
+export type SealedEventName = 'created' | 'loggedIn' | 'ended' | 'error'
+
+/** All sealed sessions of an application. They can't be listed: the clients alone have them. */
+export interface SealedSessions<Data extends object> {
+  /** Opens the session of a request: Node's own, a Fetch `Request`, or its `Headers` alone. There always is one. @throws ERR_SOJOURN_STORE */
+  open(request: AnyRequest): Promise<SealedSession<Data>>
+  /** The session that an adapter opened for this request. @throws ERR_SOJOURN_NO_SESSION when none did */
+  of(request: object): SealedSession<Data>
+  /** Listens. Returns a function that stops listening. */
+  on<Name extends SealedEventName>(name: Name, listener: (event: SessionEvents[Name]) => void): () => void
+  /** Opens no more sessions, and closes the store of the revocation list. */
+  close(): Promise<void>
+}
+
+export interface SealedManagerOptions<Data extends object> {
+  readonly format: SealedFormat<Data>
+  readonly sealer: Sealer
+  readonly transport: SealTransport
+  readonly policy: Policy
+  readonly events: Events
+  readonly clock: Clock
+  readonly revocations: Revocations | null
+  readonly trustProxy: boolean
+}
+
+/** Brings requests and seals together. */
+export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>> implements SealedSessions<Data> {
+  readonly format: SealedFormat<Data>
+  readonly transport: SealTransport
+  readonly policy: Policy
+  readonly events: Events
+  readonly clock: Clock
+  readonly revocations: Revocations | null
+  readonly lateChanges: LateChanges
+  readonly #sealer: Sealer
+  readonly #trustProxy: boolean
+  #closed = false
+
+  constructor({ format, sealer, transport, policy, events, clock, revocations, trustProxy }: SealedManagerOptions<Data>) {
+    super()
+    this.format = format
+    this.transport = transport
+    this.policy = policy
+    this.events = events
+    this.clock = clock
+    this.revocations = revocations
+    this.lateChanges = new LateChanges({ events }, 'make it before, since the cookie is in the head')
+    this.#sealer = sealer
+    this.#trustProxy = trustProxy
+  }
+
+  async open(request: AnyRequest): Promise<SealedSession<Data>> {
+    return this.admit(viewOf(request, this.#trustProxy))
+  }
+
+  get trustProxy(): boolean {
+    return this.#trustProxy
+  }
+
+  admit(view: RequestView): Maybe<OpenSealed<Data>> {
+    if (this.#closed)
+      throw new SojournError(
+        'ERR_SOJOURN_CLOSED',
+        'The sessions were closed, and a request came after; stop the server before sessions.close().',
+      )
+    const seal = this.transport.read(view)
+    const unsealed = seal === null ? null : this.#sealer.open(this.transport.nameFor(view), seal)
+    const record = unsealed === null ? null : decodeRecord(unsealed.text)
+    if (unsealed === null || record === null || hasExpired(this.policy, record, this.clock.now())) return new OpenSealed(this, view, null)
+    const opened = { record, isCurrent: unsealed.isCurrent }
+    if (this.revocations === null) return new OpenSealed(this, view, opened)
+    const revoked = this.revocations.has(record, false)
+    if (!isPromise(revoked)) return new OpenSealed(this, view, revoked ? null : opened)
+    return revoked.then((found) => new OpenSealed(this, view, found ? null : opened))
+  }
+
+  /** The headers that hand a session to its client. @throws ERR_SOJOURN_DATA_TOO_LARGE */
+  issue(view: RequestView, record: SealedRecord, maxAge: number | null): Header[] {
+    return this.transport.issue(view, this.#sealer.seal(this.transport.nameFor(view), encodeRecord(record)), maxAge)
+  }
+
+  on<Name extends SealedEventName>(name: Name, listener: (event: SessionEvents[Name]) => void): () => void {
+    return this.events.on(name, listener)
+  }
+
+  report(cause: unknown, id: SessionId | null): void {
+    const error =
+      cause instanceof SojournError
+        ? cause
+        : new SojournError('ERR_SOJOURN_CALLBACK', `A function of the application's failed: ${String(cause)}`, { cause })
+    this.events.emit('error', { error, id })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.lateChanges.look()
+  }
+}
