@@ -215,7 +215,10 @@ sessions.on('error', ({ error, id }) => {
   expectTypeOf(id).toEqualTypeOf<string | null>()
 })
 expectTypeOf(sessions.on('expired', async () => await Promise.resolve())).returns.toEqualTypeOf<void>()
-expectTypeOf<EventName>().toEqualTypeOf<'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'error'>()
+expectTypeOf<EventName>().toEqualTypeOf<
+  'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'refused' | 'error'
+>()
+sessions.on('refused', (event) => expectTypeOf(event).toEqualTypeOf<{ method: string; origin: string | null }>())
 expectTypeOf<keyof SessionEvents>().toEqualTypeOf<EventName>()
 // @ts-expect-error no such event
 sessions.on('login', () => {})
