@@ -69,7 +69,7 @@ export function resolveTrusted(options: CrossOriginOptions | false | undefined):
   for (const [i, origin] of trusted.entries()) {
     const isOrigin = typeof origin === 'string' && originShape.test(origin) && !origin.includes('*')
     const written = isOrigin && URL.canParse(origin) ? new URL(origin).origin : null
-    if (written === origin) continue
+    if (written !== null && written === origin) continue
     throw new SojournError(
       'ERR_SOJOURN_OPTION',
       `crossOrigin.trusted[${i}] is ${JSON.stringify(origin)}, which is no origin as browsers send it; write ` +
