@@ -86,6 +86,29 @@ describe('in Chromium, scripts off', () => {
     await Promise.all([first.close(), second.close()])
   })
 
+  it('nothing of the account shows on the way back after a logout', async () => {
+    // As people have it: pages that were left stay in memory for the way back, which Playwright switches off otherwise.
+    const usual = await launchChromium({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+    try {
+      for (const javaScriptEnabled of [true, false]) {
+        const page = await usual.newPage({ baseURL: shop.url, javaScriptEnabled })
+        await logIn(page)
+        await page.goto('/account')
+        await page.getByText('Hello, Ada Lovelace').waitFor()
+        await page.getByRole('button', { name: 'Log out', exact: true }).click()
+        await page.getByText('You are logged out.').waitFor()
+        for (let step = 0; step < 2; step++) {
+          await page.goBack()
+          await page.getByRole('link', { name: 'Log in' }).waitFor()
+          expect(await page.content()).not.toMatch(/Hello|Account of|This device|Log out/)
+        }
+        await page.close()
+      }
+    } finally {
+      await usual.close()
+    }
+  })
+
   it('the theme is dark once chosen, on the page where it was chosen', async () => {
     const context = await newVisitor()
     const page = await context.newPage()
