@@ -77,6 +77,24 @@ describe.each(everyAdapter)('over $adapter', ({ start }) => {
     expect(answers.map(({ headers }) => valuesOf(headers, 'set-cookie').length)).toEqual([1, 0, 0])
   })
 
+  test('it goes once with the answer of a logout whose request failed afterwards, too', async () => {
+    for (const delay of [0, 4]) {
+      const { ask, sessions, store } = await start(
+        async (_req, res, session) => {
+          await session.logout({ clearSiteData: ['cookies'] })
+          session.data.count += 1
+          store.broken = true
+          res.setHeader('Clear-Site-Data', '"cache"') // http2's own answers nothing to call on.
+          res.end('the answer of the handler')
+        },
+        { delay },
+      )
+      const answer = await ask({ path: '/logout', cookie: await cookieFor(sessions, { userId: 'ada' }) })
+      expect([answer.status, siteData(answer)]).toEqual([503, ['"cookies"']])
+      expect(valuesOf(answer.headers, 'set-cookie')).toEqual([expect.stringMatching(/^sid=; Max-Age=0; /)])
+    }
+  })
+
   test('what browsers would pass over is an error, and nobody is logged out', async () => {
     for (const clearSiteData of ['cache', ['cash'], ['*'], [7], 7, null, {}]) {
       const { ask, sessions } = await start(async (_req, res, session) => {
