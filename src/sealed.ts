@@ -1,6 +1,7 @@
 import { checkKeys } from './core/check-keys.ts'
 import { type Codec, json } from './core/codec.ts'
 import type { Clock } from './core/core.ts'
+import { type CrossOriginOptions, resolveTrusted } from './core/cross-origin.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
@@ -48,6 +49,12 @@ export interface SealedOptions<Data extends object> {
    * @default false
    */
   readonly trustProxy?: boolean | undefined
+  /**
+   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS): those of the
+   * origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
+   * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
+   */
+  readonly crossOrigin?: CrossOriginOptions | false | undefined
   /** Validates session data when they are decoded and before they are sealed: zod, valibot, arktype or any Standard Schema library. It must accept its own output. */
   readonly schema?: StandardSchema<Data> | undefined
   /** The version of the data's shape that this release writes, a whole number; raise it when the shape changes. @default 1 */
@@ -97,6 +104,8 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
     throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
   if (typeof trustProxy !== 'boolean')
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(trustProxy)}; it must be true or false.`)
+  const trustedOrigins = resolveTrusted(options.crossOrigin)
+  checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
   const policy = resolvePolicy(options.timeouts)
   const events = new Events()
   const parts = {
@@ -115,6 +124,7 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
     events,
     clock,
     trustProxy,
+    trustedOrigins,
   }
   if (revocations === undefined) {
     for (const name of ['storeTimeout', 'sweepInterval'] as const)
@@ -137,6 +147,7 @@ const known: readonly (keyof SealedOptions<object>)[] = [
   'cookie',
   'maxCookieSize',
   'trustProxy',
+  'crossOrigin',
   'schema',
   'schemaVersion',
   'migrate',

@@ -2,6 +2,7 @@ import { checkKeys } from './core/check-keys.ts'
 import { type Codec, json } from './core/codec.ts'
 import { ContentFormat } from './core/content.ts'
 import type { Clock, DataCore } from './core/core.ts'
+import { type CrossOriginOptions, resolveTrusted } from './core/cross-origin.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
@@ -9,6 +10,7 @@ import { Manager, type Sessions } from './core/manager.ts'
 import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
+import type { PolicyName } from './core/presets.ts'
 import { parseSize, type Size } from './core/size.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
@@ -21,6 +23,12 @@ export interface SessionsOptions<Data extends object> {
   readonly store?: Store | undefined
   /** The data of a new visitor, made anew for each. @default () => ({}) */
   readonly initial?: (() => Data) | undefined
+  /**
+   * Limits of a standard, which `timeouts` may tighten and never exceed: NIST's for an assurance level, or OWASP's advice. They are held to
+   * the millisecond, in remembered logins too.
+   * @default none: the defaults of `timeouts`
+   */
+  readonly policy?: PolicyName | undefined
   /** When sessions end, and when their secrets change. */
   readonly timeouts?: TimeoutOptions | undefined
   readonly cookie?: CookieOptions | undefined
@@ -30,6 +38,12 @@ export interface SessionsOptions<Data extends object> {
    * @default false
    */
   readonly trustProxy?: boolean | undefined
+  /**
+   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS): those of the
+   * origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
+   * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
+   */
+  readonly crossOrigin?: CrossOriginOptions | false | undefined
   /** Validates session data when they are decoded and before they are written: zod, valibot, arktype or any Standard Schema library. It must accept its own output. */
   readonly schema?: StandardSchema<Data> | undefined
   /** The version of the data's shape that this release writes, a whole number; raise it when the shape changes. @default 1 */
@@ -87,6 +101,8 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
   checkKeys(options.cookie, cookieKeys, 'cookie.')
+  const trustedOrigins = resolveTrusted(options.crossOrigin)
+  checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
@@ -103,7 +119,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     maxPerUser: resolveMax(options.maxPerUser),
     events: new Events(),
     clock,
-    policy: resolvePolicy(options.timeouts),
+    policy: resolvePolicy(options.timeouts, options.policy),
     format: new ContentFormat({
       // Only where `{}` is valid data may the option be missing: the overloads see to it.
       initial: options.initial ?? (() => ({}) as Data),
@@ -120,6 +136,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     core,
     transport: cookie(options.cookie),
     trustProxy: options.trustProxy ?? false,
+    trustedOrigins,
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
   })
@@ -139,9 +156,11 @@ function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
 const known: readonly (keyof SessionsOptions<object>)[] = [
   'store',
   'initial',
+  'policy',
   'timeouts',
   'cookie',
   'trustProxy',
+  'crossOrigin',
   'schema',
   'schemaVersion',
   'migrate',

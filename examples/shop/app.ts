@@ -5,7 +5,6 @@ import { answerError, answerErrors, notFound } from './errors.ts'
 import { LoginLimit } from './login-limit.ts'
 import { apiRoutes } from './routes/api.ts'
 import { pageRoutes } from './routes/pages.ts'
-import { sameOrigin } from './same-origin.ts'
 import type { ShopSessions } from './sessions.ts'
 
 /** The shop over its sessions. What stands above `session(sessions)` never touches one. */
@@ -18,9 +17,13 @@ export function createShop(sessions: ShopSessions): Express {
   app.get('/health', (_req, res) => {
     res.type('text').send('ok')
   })
+  // The page after a logout loads it: what the browser kept of pages for the one who logged out must not show on the way back.
+  app.get('/forget.css', (_req, res) => {
+    res.set({ 'Clear-Site-Data': '"cache"', 'Cache-Control': 'no-store' }).type('css').send()
+  })
   app.use(express.static(fileURLToPath(new URL('./public', import.meta.url)), { index: false }))
 
-  app.use(sameOrigin)
+  // Refuses what another site makes a visitor's browser send (CSRF), too.
   app.use(session(sessions, { answerError }))
   app.use(fresh)
 

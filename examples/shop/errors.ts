@@ -66,7 +66,7 @@ function toShopError(cause: unknown): ShopError {
   if (cause instanceof ShopError) return cause
   const status = statusOf(cause)
   if (cause instanceof SojournError)
-    return new ShopError(status, cause.code, sessionMessages[status] ?? internal, status === 503 ? 1 : undefined)
+    return new ShopError(status, cause.code, messages[cause.code] ?? messages[status] ?? internal, status === 503 ? 1 : undefined)
   if (status === 413) return new ShopError(413, 'too_large', 'The request is too large.')
   if (status < 500) return new ShopError(status, 'bad_request', 'The request could not be read.')
   return new ShopError(500, 'internal', internal)
@@ -74,7 +74,8 @@ function toShopError(cause: unknown): ShopError {
 
 const internal = 'Something went wrong on our side.'
 
-const sessionMessages: Record<number, string> = {
+const messages: Record<number | string, string> = {
+  ERR_SOJOURN_CROSS_ORIGIN: 'This request came from another site, so it was not carried out.',
   403: 'The login was refused. Try again.',
   409: 'Your session ended or moved on while this was under way, so nothing was changed. Go back and try again.',
   503: 'Sessions are out of reach just now. Try again in a moment.',

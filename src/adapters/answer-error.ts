@@ -3,7 +3,7 @@ import type { SojournError } from '../core/errors.ts'
 
 // A Content-Security-Policy is the site's, whatever the answer.
 const ofTheAnswer =
-  /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|location|refresh|set-cookie|cache-control)$/
+  /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|location|refresh|set-cookie|clear-site-data|cache-control)$/
 
 /** Takes back what a handler had said of an answer that will not go out. */
 export function discardAnswer(res: ServerResponse): void {

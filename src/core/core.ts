@@ -34,6 +34,11 @@ export function limitsOf(policy: Policy, head: string): Limits {
   return isRemembered(head) ? policy.remembered : policy.visit
 }
 
+/** Whether a live record has outlived the limits of a policy, as one may that was stored under longer ones. */
+export function hasOutlived({ policy }: Core, record: SessionRecord, now: number): boolean {
+  return policy.strict && expiry(record.createdAt, record.lastSeenAt, limitsOf(policy, record.head)) <= now
+}
+
 /** Reads a record as the store has it now. @throws ERR_SOJOURN_STORE */
 export function* readFresh({ store }: Core, id: string): Routine<SessionRecord | null> {
   try {

@@ -4,7 +4,7 @@ import { SojournError } from './errors.ts'
 /** Why a session ended before its time. */
 export type EndReason = 'logout' | 'ended' | 'reuse' | 'evicted'
 
-/** What happened, by name. Each carries the session's ID, which is no credential; none carries a secret or session data. */
+/** What happened, by name. What is of a session carries its ID, which is no credential; none carries a secret or session data. */
 export interface SessionEvents {
   /** A session was stored for the first time. */
   created: { id: string; userId: string | null }
@@ -23,13 +23,15 @@ export interface SessionEvents {
    * ended; `unshown`: six new secrets were given to one client and none came back.
    */
   suspected: { id: string; userId: string | null; reason: 'late' | 'reuse' | 'unshown' }
+  /** An unsafe request of another site's was refused, before its session was looked at. `origin` is null where the browser named none. */
+  refused: { method: string; origin: string | null }
   /** Something failed that no caller was there to be told of, or that a safe request passed over. */
   error: { error: SojournError; id: string | null }
 }
 
 export type EventName = keyof SessionEvents
 
-const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'error']
+const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'refused', 'error']
 
 // One set for the process, as diagnostics channels are: a subscriber need not know the manager.
 const channels = Object.fromEntries(names.map((name) => [name, channel(`sojourn:${name}`)]))

@@ -27,9 +27,9 @@ export function* create<Data extends object>(
     device,
     hint,
     remembered,
-  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean },
+    key = mintKey(),
+  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean; key?: string | undefined },
 ): Routine<Issued> {
-  const key = mintKey()
   const secret = mintSecret(key)
   const now = core.clock.now()
   const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key)))

@@ -1,5 +1,6 @@
 import { CommitQueue } from './commit.ts'
-import { checkUserId, type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
+import { checkUserId, type DataCore, hasOutlived, land, listRecords, readFresh, storeError } from './core.ts'
+import { refuseCrossOrigin } from './cross-origin.ts'
 import { end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
@@ -11,6 +12,7 @@ import { judge } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
 import type { Session, SessionInfo } from './session.ts'
+import { formatSiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { Sweeper } from './sweeper.ts'
 import { hashSecret, isSessionId, parseToken, randomBytes, sameHash, type SessionId, type Token, versionStep, wasIssued } from './token.ts'
@@ -19,7 +21,11 @@ import type { Header, Transport } from './transport.ts'
 
 /** All sessions of an application. */
 export interface Sessions<Data extends object> {
-  /** Opens the session of a request: Node's own, a Fetch `Request`, or its `Headers` alone. There always is one. @throws ERR_SOJOURN_STORE */
+  /**
+   * Opens the session of a request: Node's own, a Fetch `Request`, or its `Headers` alone. There always is one.
+   *
+   * @throws ERR_SOJOURN_CROSS_ORIGIN for an unsafe request of another site's (`Headers` alone don't tell); ERR_SOJOURN_STORE
+   */
   open(request: AnyRequest): Promise<Session<Data>>
   /** The session that an adapter opened for this request. @throws ERR_SOJOURN_NO_SESSION when none did */
   of(request: object): Session<Data>
@@ -43,6 +49,8 @@ export interface ManagerOptions<Data extends object> {
   readonly core: DataCore<Data>
   readonly transport: Transport
   readonly trustProxy: boolean
+  /** The other origins that may send unsafe requests; null: all may. */
+  readonly trustedOrigins: ReadonlySet<string> | null
   readonly onStoreError: 'refuse' | 'anonymous'
   readonly sweepInterval: number
 }
@@ -64,12 +72,13 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   readonly lateChanges: LateChanges
   readonly #transport: Transport
   readonly #trustProxy: boolean
+  readonly #trustedOrigins: ReadonlySet<string> | null
   readonly #onStoreError: 'refuse' | 'anonymous'
   readonly #sweeper: Sweeper
   #flashes = 0
   #closing: Promise<void> | null = null
 
-  constructor({ core, transport, trustProxy, onStoreError, sweepInterval }: ManagerOptions<Data>) {
+  constructor({ core, transport, trustProxy, trustedOrigins, onStoreError, sweepInterval }: ManagerOptions<Data>) {
     super()
     this.core = core
     this.commits = new CommitQueue(core)
@@ -77,6 +86,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     this.lateChanges = new LateChanges(core)
     this.#transport = transport
     this.#trustProxy = trustProxy
+    this.#trustedOrigins = trustedOrigins
     this.#onStoreError = onStoreError
     this.#sweeper = new Sweeper(core, sweepInterval)
     core.store.onEvicted = ({ id, userId, head }) => {
@@ -99,6 +109,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
         'ERR_SOJOURN_CLOSED',
         'The sessions were closed, and a request came after; stop the server before sessions.close().',
       )
+    if (this.#trustedOrigins !== null) refuseCrossOrigin(this.core.events, view, this.#trustedOrigins)
     const token = parseToken(this.#transport.read(view))
     if (token === null) return new OpenSession(this, view)
     const { store } = this.core
@@ -127,6 +138,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
     if (record === null || standing === 'gone') return new OpenSession(this, view)
+    if (standing === 'live' && hasOutlived(this.core, record, now)) return new OpenSession(this, view)
     const hash = hashSecret(secret)
     if (showsCurrent(record.head, hash)) return OpenSession.live(this, view, record, { secret, kind: 'current' })
     if (standing === 'tombstone') {
@@ -199,7 +211,8 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
 
   async *#list(userId: string): AsyncGenerator<SessionInfo> {
     for await (const record of listRecords(this.core, userId)) {
-      if (standingOf(record, this.core.clock.now()) !== 'live') continue
+      const now = this.core.clock.now()
+      if (standingOf(record, now) !== 'live' || hasOutlived(this.core, record, now)) continue
       const { id, createdAt, lastSeenAt, expiresAt, head } = record
       yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }
     }
@@ -237,8 +250,14 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
 
   /** The headers that a response must carry for a session that was committed. */
   headers(session: OpenSession<Data>): Header[] {
-    const { owed, view } = session
-    if (owed === null) return session.wasRead ? [['Cache-Control', 'private']] : []
+    const { forgotten } = session
+    const headers = this.#ownHeaders(session)
+    if (forgotten.length > 0) headers.push(['Clear-Site-Data', formatSiteData(forgotten)])
+    return headers
+  }
+
+  #ownHeaders({ owed, view, wasRead }: OpenSession<Data>): Header[] {
+    if (owed === null) return wasRead ? [['Cache-Control', 'private']] : []
     const header = owed === 'clear' ? this.#transport.clear(view) : this.#transport.issue(view, owed.token, owed.maxAge)
     return [header, ['Cache-Control', 'no-store']]
   }

@@ -2,6 +2,7 @@ import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
+import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
 import { describeDevice } from './device.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
@@ -11,11 +12,12 @@ import type { Manager } from './manager.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
-import type { LoginOptions, Session } from './session.ts'
+import type { LoginOptions, LogoutOptions, Session } from './session.ts'
+import { parseSiteData, type SiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
 import type { Header } from './transport.ts'
-import { formatToken, type Secret, type SessionId } from './token.ts'
+import { formatToken, mintKey, type Secret, type SessionId } from './token.ts'
 
 /**
  * What a session is to the request that has it:
@@ -50,6 +52,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #renewAsked = false
   #touchAsked = false
   #owed: Owed = null
+  /** What the browser is to forget of the site. */
+  #forget: readonly SiteData[] = []
+  /** The key that a new session must be stored with, since a token was made under it. */
+  #key: string | null = null
   #read = false
   #settled = false
   /** What this request was told when it found its session gone. */
@@ -101,6 +107,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** What the response must carry. */
   get owed(): Owed {
     return this.#owed
+  }
+
+  /** What the browser is to forget of the site: cookies only along with ours, since others may be of a login that came since. */
+  get forgotten(): readonly SiteData[] {
+    if (this.#forget.length === 0 || this.#owed === 'clear') return this.#forget
+    return this.#forget.filter((kind) => kind !== 'cookies')
   }
 
   get data(): Data {
@@ -163,8 +175,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#enter(issued, issued.rework)
   }
 
-  async logout(): Promise<void> {
+  async logout({ clearSiteData = false }: LogoutOptions = {}): Promise<void> {
+    const forget = parseSiteData(clearSiteData)
     await this.#inTurn(() => this.#logout())
+    if (forget.length > 0) this.#forget = forget
   }
 
   async #logout(): Promise<void> {
@@ -179,8 +193,25 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (ended) this.#owed = 'clear'
   }
 
-  destroy(): Promise<void> {
-    return this.logout()
+  destroy(options?: LogoutOptions): Promise<void> {
+    return this.logout(options)
+  }
+
+  csrfToken(): string {
+    this.#read = true
+    if (this.#state === 'live') return makeCsrfToken(keyOf(this.#record!.head))
+    if (this.#state !== 'new') throw this.#refusal()
+    if (this.#settled) this.#manager.lateChanges.watch(this)
+    return makeCsrfToken((this.#key ??= mintKey()))
+  }
+
+  checkCsrfToken(token: unknown): void {
+    this.#read = true
+    if (this.#state === 'live' && isCsrfToken(keyOf(this.#record!.head), token)) return
+    throw new SojournError(
+      'ERR_SOJOURN_CSRF_TOKEN',
+      'This request came without a CSRF token of its session, so it was not carried out; load the page with the form again.',
+    )
   }
 
   renew(): void {
@@ -217,7 +248,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async #save(): Promise<void> {
-    if (!this.#copy.isChanged) return
+    if (!this.#isUnsaved) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
     else throw this.#refusal()
@@ -247,7 +278,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Whether there are changes that no commit is coming for. */
   isForgotten(): boolean {
-    return (this.#state === 'new' || this.#state === 'live') && this.#copy.isChanged
+    return (this.#state === 'new' || this.#state === 'live') && this.#isUnsaved
+  }
+
+  /** Whether there is something to store: changed data, or a new session that a token was made for. */
+  get #isUnsaved(): boolean {
+    return this.#copy.isChanged || this.#key !== null
   }
 
   /** The response's head is out: what the handler changes from here on, nobody commits. A request that never looked has changed nothing. */
@@ -288,10 +324,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #settle(isPublic: boolean): Maybe<void> {
-    const changed = this.#copy.isChanged
-    if (this.#state === 'live') return this.#settleLive(changed, isPublic)
+    if (this.#state === 'live') return this.#settleLive(this.#copy.isChanged, isPublic)
     // Where it turned out to have ended, the handler was told: its answer stands.
-    if (!changed || this.#state === 'ended') return
+    if (!this.#isUnsaved || this.#state === 'ended') return
     if (this.#state === 'new') return run(this.#create())
     if (this.#state === 'offline') return this.report(this.#offline())
     throw this.#refusal()
@@ -369,6 +404,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       device: this.#device(),
       hint: (key) => clientHint(key, this.#view),
       remembered: false,
+      key: this.#key ?? undefined,
     })
     core.events.emit('created', { id: issued.record.id, userId: null })
     this.#enter(issued, (mine) => mine)
@@ -384,6 +420,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#state = 'live'
     this.#record = record
     this.#shown = null
+    this.#key = null
     this.#copy.rebase(record.data, rework)
     this.#owe(record, secret)
   }
@@ -394,6 +431,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#endedBy = null
     this.#record = null
     this.#shown = null
+    this.#key = null
     this.#owed = null
     this.#copy.restart()
   }

@@ -6,6 +6,10 @@ export interface RequestView {
   readonly secure: boolean
   /** The client's address, as far as it is known. */
   readonly address: string | undefined
+  /** Undefined where headers are all that is known of the request. */
+  readonly method: string | undefined
+  /** The host and port that the request was sent to, as it says itself: never what a proxy says of it. */
+  readonly host: string | undefined
 }
 
 /** A Fetch request, its headers alone, or Node's own request. */
@@ -13,12 +17,14 @@ export type AnyRequest = NodeRequest | FetchRequest | FetchHeaders
 
 /** The part of Node's request that is used, of http and of http2. */
 export interface NodeRequest {
+  readonly method?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
 
 /** The part of the Fetch standard's Request that is used. */
 export interface FetchRequest {
+  readonly method?: string | undefined
   readonly url: string
   readonly headers: FetchHeaders
 }
@@ -30,7 +36,7 @@ export interface FetchHeaders {
 export function viewOf(request: AnyRequest, trustProxy: boolean): RequestView {
   // Express's request has a `get` as well. Headers alone don't tell how they came; in production that is https.
   if (!('headers' in request)) return new FetchView(request, process.env['NODE_ENV'] === 'production', trustProxy)
-  if (isFetch(request)) return new FetchView(request.headers, request.url.startsWith('https:'), trustProxy)
+  if (isFetch(request)) return new FetchView(request.headers, request.url.startsWith('https:'), trustProxy, request)
   return new NodeView(request, trustProxy)
 }
 
@@ -61,17 +67,27 @@ export class NodeView implements RequestView {
   get address(): string | undefined {
     return (this.#trustProxy ? forwardedFor(this) : undefined) ?? this.#request.socket.remoteAddress
   }
+
+  get method(): string | undefined {
+    return this.#request.method
+  }
+
+  get host(): string | undefined {
+    return this.header(':authority') ?? this.header('host') // http2 has the first.
+  }
 }
 
 class FetchView implements RequestView {
   readonly #headers: FetchHeaders
   readonly #secure: boolean
   readonly #trustProxy: boolean
+  readonly #request: FetchRequest | null
 
-  constructor(headers: FetchHeaders, secure: boolean, trustProxy: boolean) {
+  constructor(headers: FetchHeaders, secure: boolean, trustProxy: boolean, request: FetchRequest | null = null) {
     this.#headers = headers
     this.#secure = secure
     this.#trustProxy = trustProxy
+    this.#request = request
   }
 
   header(name: string): string | undefined {
@@ -84,6 +100,15 @@ class FetchView implements RequestView {
 
   get address(): string | undefined {
     return this.#trustProxy ? forwardedFor(this) : undefined
+  }
+
+  get method(): string | undefined {
+    return this.#request?.method
+  }
+
+  get host(): string | undefined {
+    const { url = '' } = this.#request ?? {}
+    return this.header('host') ?? (URL.canParse(url) ? new URL(url).host : undefined)
   }
 }
 

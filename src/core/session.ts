@@ -1,3 +1,4 @@
+import type { SiteData } from './site-data.ts'
 import type { SessionId } from './token.ts'
 
 export interface LoginOptions<Data> {
@@ -19,6 +20,16 @@ export interface LoginOptions<Data> {
    * was stored and before its token goes out. Given as undefined while that option is set it is an error: no check is no answer.
    */
   readonly epoch?: number | string | undefined
+}
+
+export interface LogoutOptions {
+  /**
+   * Has the browser forget what it keeps of the site, by a Clear-Site-Data header on the answer: `true`, or a list of `'cache'`,
+   * `'cookies'` (all of the domain's, its sister hosts' too) and `'storage'`. Browsers heed it over https alone. Cookies are left
+   * where the session had ended already, since they may be a new login's.
+   * @default false
+   */
+  readonly clearSiteData?: boolean | readonly SiteData[] | undefined
 }
 
 /** A visitor's session, as one request sees it. There always is one; nothing is stored until something is written to it. */
@@ -46,9 +57,24 @@ export interface Session<Data extends object> {
    */
   login(userId: string, options?: LoginOptions<Data>): Promise<void>
   /** Ends the session and takes the cookie back. Requests that have it open can't revive it. */
-  logout(): Promise<void>
+  logout(options?: LogoutOptions): Promise<void>
   /** The same as `logout`. */
-  destroy(): Promise<void>
+  destroy(options?: LogoutOptions): Promise<void>
+  /**
+   * A token for a form or a script of this session, to be shown to `checkCsrfToken` with the request. Another one each time, and all
+   * are good until the next login or the session's end. For a new visitor it has the session stored with the answer; for every other
+   * it costs no write. The cross-origin check needs none: this is for where that is not enough.
+   *
+   * @throws ERR_SOJOURN_MOVED, ERR_SOJOURN_ENDED or ERR_SOJOURN_STORE where there is no session that a token could be good for
+   */
+  csrfToken(): string
+  /**
+   * Lets a request go on only with a token of this session's.
+   *
+   * @param token what the client sent, whatever it is
+   * @throws ERR_SOJOURN_CSRF_TOKEN, which the adapters answer by 403, for anything else
+   */
+  checkCsrfToken(token: unknown): void
   /** Makes the timed change of the secret due now. The old one stays good until the client has shown the new one, and a grace more. */
   renew(): void
   /**

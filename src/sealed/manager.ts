@@ -1,4 +1,5 @@
 import type { Clock } from '../core/core.ts'
+import { refuseCrossOrigin } from '../core/cross-origin.ts'
 import { SojournError } from '../core/errors.ts'
 import type { Events, SessionEvents } from '../core/events.ts'
 import { LateChanges } from '../core/late-changes.ts'
@@ -17,7 +18,7 @@ import type { Sealer } from './sealer.ts'
 import type { SealedSession } from './session.ts'
 
 /** What can be told of sealed sessions. There is no `expired`: nobody sweeps what the clients keep. */
-export type SealedEventName = 'created' | 'loggedIn' | 'ended' | 'error'
+export type SealedEventName = 'created' | 'loggedIn' | 'ended' | 'refused' | 'error'
 
 /** All sealed sessions of an application. They can't be listed: the clients alone have them. */
 export interface SealedSessions<Data extends object> {
@@ -40,6 +41,7 @@ export interface SealedManagerOptions<Data extends object> {
   readonly clock: Clock
   readonly revocations: Revocations | null
   readonly trustProxy: boolean
+  readonly trustedOrigins: ReadonlySet<string> | null
 }
 
 /** Brings requests and seals together. */
@@ -53,9 +55,11 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
   readonly lateChanges: LateChanges
   readonly #sealer: Sealer
   readonly #trustProxy: boolean
+  readonly #trustedOrigins: ReadonlySet<string> | null
   #closed = false
 
-  constructor({ format, sealer, transport, policy, events, clock, revocations, trustProxy }: SealedManagerOptions<Data>) {
+  constructor(options: SealedManagerOptions<Data>) {
+    const { format, sealer, transport, policy, events, clock, revocations, trustProxy, trustedOrigins } = options
     super()
     this.format = format
     this.transport = transport
@@ -66,6 +70,7 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
     this.lateChanges = new LateChanges({ events }, 'make it before, since the cookie is in the head')
     this.#sealer = sealer
     this.#trustProxy = trustProxy
+    this.#trustedOrigins = trustedOrigins
   }
 
   async open(request: AnyRequest): Promise<SealedSession<Data>> {
@@ -82,6 +87,7 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
         'ERR_SOJOURN_CLOSED',
         'The sessions were closed, and a request came after; stop the server before sessions.close().',
       )
+    if (this.#trustedOrigins !== null) refuseCrossOrigin(this.events, view, this.#trustedOrigins)
     const seal = this.transport.read(view)
     const unsealed = seal === null ? null : this.#sealer.open(this.transport.nameFor(view), seal)
     const record = unsealed === null ? null : decodeRecord(unsealed.text)

@@ -186,19 +186,21 @@ class Http2Connection<Seen> implements Connection<Seen> {
   }
 
   async #ask(asked: Asked): Promise<Answer<Seen>> {
-    const stream = this.#session.request({ ':method': asked.method, ':path': asked.path, ...headersOf(asked) }, { endStream: true })
+    const authority = asked.host === undefined ? {} : { ':authority': asked.host }
+    const head = { ':method': asked.method, ':path': asked.path, ...authority, ...headersOf(asked) }
+    const stream = this.#session.request(head, { endStream: true })
     const informational: number[] = []
     let trailers: (readonly [string, string])[] = []
     const parts: Buffer[] = []
     stream.on('headers', (headers) => informational.push(Number(headers[':status'])))
     stream.on('trailers', (headers) => (trailers = pairsOf(headers)))
     stream.on('data', (chunk: Buffer) => parts.push(chunk))
-    const head = new Promise<{ headers: IncomingHttpHeaders & IncomingHttpStatusHeader; seen: Seen }>((resolve, reject) => {
+    const answer = new Promise<{ headers: IncomingHttpHeaders & IncomingHttpStatusHeader; seen: Seen }>((resolve, reject) => {
       stream.once('response', (headers) => resolve({ headers, seen: this.#look() }))
       stream.once('error', reject)
     })
     const over = once(stream, 'close')
-    const { headers, seen } = await head
+    const { headers, seen } = await answer
     await over
     return {
       status: headers[':status'] ?? 0,

@@ -52,6 +52,7 @@ describe('the timeouts', () => {
       remembered: { idle: 14 * days, absolute: 90 * days, slice: 5 * minutes },
       renew: 15 * minutes,
       grace: 60 * seconds,
+      strict: false,
     })
   })
 
@@ -69,6 +70,7 @@ describe('the timeouts', () => {
       remembered: { idle: days, absolute: 2 * days, slice: 30 * seconds },
       renew: minutes,
       grace: 20 * seconds,
+      strict: false,
     })
   })
 

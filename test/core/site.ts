@@ -22,7 +22,7 @@ export const start = Date.UTC(2026, 0, 1)
 // The defaults, which the tests count on.
 export const [idle, absolute, slice, renew, grace] = [30 * minutes, 12 * hours, 3 * minutes, 15 * minutes, 60 * seconds]
 
-const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'error']
+const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'refused', 'error']
 
 /** A site of which everything is at hand: its sessions, their store, the clock, what was told. */
 export class Site {

@@ -100,6 +100,17 @@ describe.each(rows)('over $adapter, with $list', ({ mount, options }) => {
     expect((await ask('/')).seen()).toEqual({ userId: null, cart: [], note: 0 })
   })
 
+  test('what another site sends is answered 403, and seals nothing, unless that site is trusted', async () => {
+    const evil = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+    const { ask, jar } = await start()
+    await ask('/add/tea')
+    expect((await ask('/add/mug', evil)).status).toBe(403)
+    expect(jar.setCookies).toEqual([])
+    expect((await ask('/')).seen()).toMatchObject({ cart: ['tea'] })
+    const trusting = await start({ crossOrigin: { trusted: [evil.origin] } })
+    expect((await trusting.ask('/add/mug', evil)).status).toBe(200)
+  })
+
   test('what needs more than a cookie takes two, and gives the second back when it shrinks and at logout', async () => {
     const { ask, jar } = await start()
     await ask('/note/4000')

@@ -194,7 +194,7 @@ describe('the shop', () => {
     const visitor = new Visitor(shop.url)
     for (const headers of refused) {
       const json = await visitor.send('POST', '/api/cart', { json: { sku: 'mug' }, headers })
-      expect([json.status, errorCode(json)], JSON.stringify(headers)).toEqual([403, 'cross_origin'])
+      expect([json.status, errorCode(json)], JSON.stringify(headers)).toEqual([403, 'ERR_SOJOURN_CROSS_ORIGIN'])
       expect((await visitor.send('DELETE', '/api/account/sessions', { headers })).status).toBe(403)
       const form = await visitor.send('POST', '/cart', { form: { sku: 'mug' }, headers })
       expect([form.status, form.headers.get('content-type')]).toEqual([403, 'text/html; charset=utf-8'])

@@ -8,5 +8,5 @@ export function requestOf({
   readonly secure: boolean
   readonly headers?: Readonly<Record<string, string>>
 }): RequestView {
-  return { secure, address: '127.0.0.1', header: (name) => headers[name] }
+  return { secure, address: '127.0.0.1', method: 'GET', host: headers['host'], header: (name) => headers[name] }
 }

@@ -39,7 +39,9 @@ expectTypeOf<keyof SealedSessions<ShopData>>().toEqualTypeOf<'open' | 'of' | 'on
 expectTypeOf<keyof RevocableSealedSessions<ShopData>>().toEqualTypeOf<'open' | 'of' | 'on' | 'close' | 'end' | 'endUser' | 'sweep'>()
 
 // What can't be done without a store is not there; the rest is as in any session.
-expectTypeOf<Exclude<keyof Session<ShopData>, keyof SealedSession<ShopData>>>().toEqualTypeOf<'renew' | 'update' | 'save'>()
+expectTypeOf<Exclude<keyof Session<ShopData>, keyof SealedSession<ShopData>>>().toEqualTypeOf<
+  'renew' | 'update' | 'save' | 'csrfToken' | 'checkCsrfToken'
+>()
 expectTypeOf<Exclude<keyof SealedSession<ShopData>, keyof Session<ShopData>>>().toEqualTypeOf<never>()
 expectTypeOf<Session<ShopData>>().toExtend<SealedSession<ShopData>>()
 declare const one: SealedSession<ShopData>

@@ -56,6 +56,14 @@ expectTypeOf(createSessions<z.infer<typeof zod>>({ schema: zod, initial: () => (
 expectTypeOf(createSessions()).toEqualTypeOf<Sessions<Record<string, unknown>>>()
 expectTypeOf(createSessions({ store: memory() })).toEqualTypeOf<Sessions<Record<string, unknown>>>()
 
+// Whom to trust, and which policy to keep to.
+createSessions({ crossOrigin: { trusted: ['https://accounts.example.com'] }, policy: 'nist-aal2' })
+createSessions({ crossOrigin: false })
+// @ts-expect-error either some origins or every one
+createSessions({ crossOrigin: true })
+// @ts-expect-error no such policy
+createSessions({ policy: 'nist-aal4' })
+
 // `initial` must be given where Data has properties that must be there, and there alone.
 createSessions<{ nickname?: string }>()
 createSessions<{ nickname?: string }>({ timeouts: { idle: '30m' } })
@@ -172,6 +180,12 @@ async function withSession(session: Session<ShopData>): Promise<void> {
 
   expectTypeOf(session.logout()).toEqualTypeOf<Promise<void>>()
   expectTypeOf(session.destroy()).toEqualTypeOf<Promise<void>>()
+  expectTypeOf(session.logout({ clearSiteData: true })).toEqualTypeOf<Promise<void>>()
+  expectTypeOf(session.logout({ clearSiteData: ['cache', 'storage'] })).toEqualTypeOf<Promise<void>>()
+  // @ts-expect-error nothing that browsers know
+  await session.logout({ clearSiteData: ['history'] })
+  expectTypeOf(session.csrfToken()).toEqualTypeOf<string>()
+  expectTypeOf(session.checkCsrfToken).parameter(0).toEqualTypeOf<unknown>()
   expectTypeOf(session.save()).toEqualTypeOf<Promise<void>>()
   expectTypeOf(session.renew()).toEqualTypeOf<void>()
   expectTypeOf(session.touch()).toEqualTypeOf<void>()
@@ -215,7 +229,10 @@ sessions.on('error', ({ error, id }) => {
   expectTypeOf(id).toEqualTypeOf<string | null>()
 })
 expectTypeOf(sessions.on('expired', async () => await Promise.resolve())).returns.toEqualTypeOf<void>()
-expectTypeOf<EventName>().toEqualTypeOf<'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'error'>()
+expectTypeOf<EventName>().toEqualTypeOf<
+  'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'refused' | 'error'
+>()
+sessions.on('refused', (event) => expectTypeOf(event).toEqualTypeOf<{ method: string; origin: string | null }>())
 expectTypeOf<keyof SessionEvents>().toEqualTypeOf<EventName>()
 // @ts-expect-error no such event
 sessions.on('login', () => {})

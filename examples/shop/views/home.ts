@@ -10,7 +10,7 @@ export function homePage(visitor: Visitor, products: readonly Product[], { logge
     title: 'Good things for being elsewhere',
     path: '/',
     visitor,
-    main: html`${loggedOut && visitor.user === null && notice('You are logged out. Safe travels.')}
+    main: html`${loggedOut && visitor.user === null && html`${notice('You are logged out. Safe travels.')}<link rel="stylesheet" href="/forget.css" />`}
       <section class="hero">
         <div class="hero-text">
           <p class="eyebrow">so·journ, <i>n.</i> a temporary stay</p>
