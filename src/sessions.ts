@@ -7,11 +7,14 @@ import { Events } from './core/events.ts'
 import { Manager, type Sessions } from './core/manager.ts'
 import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
+import { checkKeys } from './core/option-names.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import { parseSize, type Size } from './core/size.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
+import type { Transport } from './core/transport.ts'
+import { Transports } from './core/transports.ts'
 import { memory } from './stores/memory.ts'
 import { cookie, type CookieOptions } from './transports/cookie.ts'
 
@@ -22,7 +25,14 @@ export interface SessionsOptions<Data extends object> {
   readonly initial?: (() => Data) | undefined
   /** When sessions end, and when their secrets change. */
   readonly timeouts?: TimeoutOptions | undefined
+  /** The session cookie, where no `transports` are given. */
   readonly cookie?: CookieOptions | undefined
+  /**
+   * How the token travels, in the order in which a request is asked for it: `[cookie(), url()]` serves visitors without cookies
+   * too, `[cookie(), header()]` API clients. URLs are less safe than cookies: docs/transports.md says how much.
+   * @default [cookie()]
+   */
+  readonly transports?: readonly Transport[] | undefined
   /**
    * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
    * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
@@ -56,6 +66,12 @@ export interface SessionsOptions<Data extends object> {
    * @default 'refuse'
    */
   readonly onStoreError?: 'refuse' | 'anonymous' | undefined
+  /**
+   * How soon those who `watch` a session hear of its expiry, or of its end by another process: each watched session is read once
+   * in this time.
+   * @default '10s'
+   */
+  readonly watchInterval?: Duration | undefined
   /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
   /** Where the time comes from. @default Date */
@@ -85,7 +101,6 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   }
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  checkKeys(options.cookie, knownCookie, 'cookie.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
@@ -109,11 +124,21 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   }
   return new Manager({
     core,
-    transport: cookie(options.cookie),
+    transports: transportsOf(options),
     trustProxy: options.trustProxy ?? false,
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
+    watchInterval: parseDuration(options.watchInterval ?? '10s', 'watchInterval'),
   })
+}
+
+function transportsOf({ transports, cookie: options }: Pick<SessionsOptions<object>, 'transports' | 'cookie'>): Transports {
+  if (transports === undefined) return new Transports([cookie(options)])
+  if (options === undefined) return new Transports(transports)
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    'cookie and transports were both given, and the one would go unheard; write transports: [cookie({ … }), …].',
+  )
 }
 
 function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
@@ -132,6 +157,7 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'initial',
   'timeouts',
   'cookie',
+  'transports',
   'trustProxy',
   'schema',
   'schemaVersion',
@@ -143,18 +169,8 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'maxDataSize',
   'storeTimeout',
   'onStoreError',
+  'watchInterval',
   'sweepInterval',
   'clock',
 ]
 const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
-const knownCookie: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
-
-/** An option that does nothing, misspelt or of another library, is a promise that nobody keeps. */
-function checkKeys(options: object | undefined, names: readonly string[], where: string): void {
-  const unknown = Object.keys(options ?? {}).find((key) => !names.includes(key))
-  if (unknown === undefined) return
-  throw new SojournError(
-    'ERR_SOJOURN_OPTION',
-    `${where}${unknown} is no option; there are ${names.map((name) => where + name).join(', ')}.`,
-  )
-}

@@ -6,6 +6,7 @@ import type { OpenSession } from '../core/open-session.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Session } from '../core/session.ts'
+import { guardAddress } from './address.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import type { CommitOptions, NodeResponse, Original } from './gate.ts'
 import { guard, hook } from './hook.ts'
@@ -44,15 +45,18 @@ export function withSession<
         answerError(error, req, res)
       }
     }
+    const view = new NodeView(req, manager.trustProxy)
     const serve = (session: OpenSession<Data>): unknown => {
       guard(req, res, hooked(res), session, options)
       return handler(request, response, session)
     }
     try {
-      const opened = manager.openFor(req, () => new NodeView(req, manager.trustProxy))
+      const opened = manager.openFor(req, view)
+      guardAddress(view, res)
       const served = isPromise(opened) ? opened.then(serve) : serve(opened)
       if (served instanceof Promise) served.catch(answer)
     } catch (error) {
+      guardAddress(view, res)
       answer(error)
     }
   }

@@ -1,12 +1,12 @@
-import { clientHint } from './client-hint.ts'
+import { browserHint, clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { describeDevice } from './device.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
-import { currentSince, isRemembered, keyOf } from './head.ts'
-import { create, type Issued, login } from './login.ts'
+import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
+import { type Client, create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
@@ -14,8 +14,8 @@ import { isPromise, type Routine, run } from './routine.ts'
 import type { LoginOptions, Session } from './session.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
-import type { Header } from './transport.ts'
-import { formatToken, type Secret, type SessionId } from './token.ts'
+import type { Header, Transport, TransportName } from './transport.ts'
+import { formatToken, type Secret, type SessionId, type Token } from './token.ts'
 
 /**
  * What a session is to the request that has it:
@@ -25,7 +25,7 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
  * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
  *         Only a login gets on from here, and ends that session
  * ended   it turned out to be gone when this request wrote to it
- * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
+ * offline it could not be read, and the application goes on without: nothing is stored, and the client keeps the token that it has
  */
 export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
@@ -42,6 +42,8 @@ export type Owed = { readonly token: string; readonly maxAge: number | null } | 
 export class OpenSession<Data extends object> implements Session<Data> {
   readonly #manager: Manager<Data>
   readonly #view: RequestView
+  /** The transport that works for this client; null when that is not known. */
+  readonly #by: Transport | null
   #state: SessionState
   #record: SessionRecord | null
   #shown: Shown | null
@@ -52,6 +54,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #owed: Owed = null
   #read = false
   #settled = false
+  /** The token that links have got already, of a session that is to be stored at the commit. */
+  #slip: Slip | null = null
+  /** The token in links of a request whose session could not be read: the one that it came with. */
+  #kept: string | null = null
   /** What this request was told when it found its session gone. */
   #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
@@ -60,12 +66,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
   constructor(
     manager: Manager<Data>,
     view: RequestView,
+    by: Transport | null = null,
     state: SessionState = 'new',
     record: SessionRecord | null = null,
     shown: Shown | null = null,
   ) {
     this.#manager = manager
     this.#view = view
+    this.#by = by
     this.#state = state
     this.#record = record
     this.#shown = shown
@@ -73,16 +81,28 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
   }
 
-  static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
-    return new OpenSession(manager, view, 'live', record, shown)
+  static live<Data extends object>(
+    manager: Manager<Data>,
+    view: RequestView,
+    by: Transport,
+    record: SessionRecord,
+    shown: Shown,
+  ): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'live', record, shown)
   }
 
-  static moved<Data extends object>(manager: Manager<Data>, view: RequestView, tombstone: SessionRecord): OpenSession<Data> {
-    return new OpenSession(manager, view, 'moved', tombstone)
+  static moved<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, tombstone: SessionRecord): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'moved', tombstone)
   }
 
-  static late<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord): OpenSession<Data> {
-    return new OpenSession(manager, view, 'late', record)
+  static late<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, record: SessionRecord): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'late', record)
+  }
+
+  static offline<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, token: Token): OpenSession<Data> {
+    const session = new OpenSession(manager, view, by, 'offline')
+    if (by === manager.transports.url) session.#kept = formatToken(token.id, token.secret)
+    return session
   }
 
   get state(): SessionState {
@@ -101,6 +121,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** What the response must carry. */
   get owed(): Owed {
     return this.#owed
+  }
+
+  /** How the session is reached, by what is known of its client. */
+  get via(): Via {
+    const known = this.#record === null ? null : viaOf(this.#record.head)
+    return known ?? this.#manager.transports.viaOf(this.#view, this.#by)
+  }
+
+  get transport(): TransportName | null {
+    this.#read = true
+    return this.#isNew || this.#by === null ? null : this.#by.name
   }
 
   get data(): Data {
@@ -142,6 +173,27 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#state === 'live' ? this.#record!.expiresAt : null
   }
 
+  url(to: string): string {
+    const { url } = this.#manager.transports
+    if (url === null) return to
+    this.#read = true
+    const token = this.#tokenForLinks()
+    return token === null ? to : url.rewrite!(this.#view, to, token)
+  }
+
+  /** The token that links must bear; null where the client returns a cookie, and where there is no session. */
+  #tokenForLinks(): string | null {
+    if (this.#kept !== null) return this.#kept
+    const isLive = this.#state === 'live'
+    if (!isLive && (this.#state !== 'new' || (this.#slip === null && !this.#copy.isChanged))) return null
+    const { via } = this
+    if (via !== 'url' && via !== 'either') return null
+    if (this.#owed !== null && this.#owed !== 'clear') return this.#owed.token
+    if (isLive) return this.#shown === null ? null : formatToken(this.#record!.id, this.#shown.secret)
+    const { id, secret } = (this.#slip ??= slip())
+    return formatToken(id, secret)
+  }
+
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     checkUserId(userId, 'login')
     await this.#inTurn(() => this.#login(userId, options))
@@ -156,8 +208,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       baseText: this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
-      device: this.#device(),
-      hint: (key: string) => clientHint(key, this.#view),
+      client: this.#client(),
     }
     const issued = await this.#guard(() => run(login(core, userId, options, source)))
     this.#enter(issued, issued.rework)
@@ -366,9 +417,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { core } = this.#manager
     const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
       userId: null,
-      device: this.#device(),
-      hint: (key) => clientHint(key, this.#view),
+      client: this.#client(),
       remembered: false,
+      slip: this.#slip,
     })
     core.events.emit('created', { id: issued.record.id, userId: null })
     this.#enter(issued, (mine) => mine)
@@ -384,6 +435,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#state = 'live'
     this.#record = record
     this.#shown = null
+    this.#slip = null
     this.#copy.rebase(record.data, rework)
     this.#owe(record, secret)
   }
@@ -395,6 +447,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = null
     this.#shown = null
     this.#owed = null
+    this.#slip = null
     this.#copy.restart()
   }
 
@@ -407,13 +460,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #isRenewalDue(): boolean {
     if (this.#shown === null) return false
+    if (this.#shown.kind === 'pending') return true
+    if (this.#by?.renews(this.#view) !== true) return false
     if (this.#shown.kind !== 'current') return true
     const { core } = this.#manager
     return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
   }
 
-  #device(): string | null {
-    return describeDevice(this.#view.header('user-agent'))
+  #client(): Client {
+    const view = this.#view
+    const { via } = this
+    return {
+      device: describeDevice(view.header('user-agent')),
+      hint: (key) => clientHint(key, view),
+      via,
+      browser: via === 'url' || via === 'either' ? (key) => browserHint(key, view) : null,
+    }
   }
 
   async #endForReuse(id: SessionId): Promise<void> {

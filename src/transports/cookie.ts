@@ -1,4 +1,5 @@
 import { SojournError } from '../core/errors.ts'
+import { checkKeys } from '../core/option-names.ts'
 import { type RequestView, saysHttps } from '../core/request.ts'
 import type { Header, Transport } from '../core/transport.ts'
 
@@ -61,12 +62,13 @@ export function cookie(options: CookieOptions = {}): Transport {
       const kind = flavour(request)
       return ['Set-Cookie', `${names[kind]}=; Max-Age=0${attributes[kind]}`]
     },
+    renews: () => true,
   }
 }
 
 /**
- * The value of the one cookie of this name. Where there are two, one was planted (a page script or a sister host can set a
- * second one), and nothing tells which: that is no cookie.
+ * The value of the one cookie of this name; null where there is none. Where there are two, one was planted (a page script or a
+ * sister host can set a second one), and nothing tells which: that is no token, ''.
  */
 export function readCookie(header: string, name: string): string | null {
   let value: string | null = null
@@ -75,7 +77,7 @@ export function readCookie(header: string, name: string): string | null {
     const begins = at === 0 || before === semicolon || isBlank(before)
     if (!begins || header.charCodeAt(at + name.length) !== equals) continue
     if (!startsPair(header, at)) continue
-    if (value !== null) return null
+    if (value !== null) return ''
     const from = at + name.length + 1
     const end = header.indexOf(';', from)
     let to = end === -1 ? header.length : end
@@ -104,7 +106,11 @@ function attributesOf({ domain, path, sameSite = 'lax', partitioned = false }: C
   return `${scope}; Path=${path ?? '/'}; HttpOnly; SameSite=${site}${secure ? '; Secure' : ''}${secure && partitioned ? '; Partitioned' : ''}`
 }
 
-function checkOptions({ name = 'sid', domain, path, sameSite = 'lax', secure = 'auto', partitioned }: CookieOptions): void {
+const optionNames: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
+function checkOptions(options: CookieOptions): void {
+  checkKeys(options, optionNames, 'cookie.')
+  const { name = 'sid', domain, path, sameSite = 'lax', secure = 'auto', partitioned } = options
   const refuse = (what: string): never => {
     throw new SojournError('ERR_SOJOURN_OPTION', what)
   }
