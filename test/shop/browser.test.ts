@@ -1,21 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { args, program } from './chromium.ts'
 import { startShop, temporaryFolder, temporaryStore, type ShopProcess } from './server.ts'
-
-const program = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 const iPhone =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1'
@@ -28,8 +17,6 @@ let browser: Browser
 let shop: ShopProcess
 
 beforeAll(async () => {
-  if (!existsSync(program))
-    throw new Error(`The browser tests need Chromium, and ${program} is missing: install the Debian package chromium.`)
   mkdirSync(pictures, { recursive: true })
   shop = await startShop({ SESSION_STORE: temporaryStore() })
   browser = await chromium.launch({ executablePath: program, args })
