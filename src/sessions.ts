@@ -62,7 +62,7 @@ export interface SessionsOptions<Data extends object> {
   readonly storeTimeout?: Duration | undefined
   /**
    * What happens to a request whose session can't be read: `'refuse'` answers 503; `'anonymous'` goes on as for a new visitor, keeps
-   * nothing, and leaves the cookie alone.
+   * nothing, and leaves the client the token that it has.
    * @default 'refuse'
    */
   readonly onStoreError?: 'refuse' | 'anonymous' | undefined

@@ -106,7 +106,7 @@ export function contention(id: SessionId): SojournError {
 export function movedError(id: SessionId): SojournError {
   return new SojournError(
     'ERR_SOJOURN_MOVED',
-    `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new cookie.`,
+    `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new token.`,
   )
 }
 
@@ -114,7 +114,7 @@ export function movedError(id: SessionId): SojournError {
 export function lateError(id: SessionId): SojournError {
   return new SojournError(
     'ERR_SOJOURN_MOVED',
-    `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new cookie.`,
+    `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new token.`,
   )
 }
 

@@ -48,7 +48,7 @@ export interface Session<Data extends object> {
    * @throws ERR_SOJOURN_LOGIN_REFUSED when `epoch` is no longer the user's; ERR_SOJOURN_ENDED when the user's own session ended meanwhile
    */
   login(userId: string, options?: LoginOptions<Data>): Promise<void>
-  /** Ends the session and takes the cookie back. Requests that have it open can't revive it. */
+  /** Ends the session and takes the token back. Requests that have it open can't revive it. */
   logout(): Promise<void>
   /** The same as `logout`. */
   destroy(): Promise<void>

@@ -43,7 +43,8 @@ export function url(options: UrlOptions = {}): Transport {
     renews: () => false,
     rewrite(request, to, token) {
       const link = resolveLink(strip(to), placeOf(request), path)
-      return link === null ? to : insertToken(link, mark, token)
+      // Once more: what parsers drop, such as a line break, may have hidden one.
+      return link === null ? to : insertToken(strip(link), mark, token)
     },
   }
 }

@@ -108,6 +108,8 @@ describe('in Chromium, cookies off', () => {
     expect(new URL(page.url()).pathname).toBe('/login')
     expect(await context.cookies()).toEqual([])
 
+    const sent = await Promise.all(sending)
+    expect(sent.length).toBeGreaterThan(15)
     expect(
       sent.filter(({ cookie }) => cookie !== undefined),
       'the browser did refuse cookies',

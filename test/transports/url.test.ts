@@ -468,6 +468,7 @@ describe('a link is rewritten', () => {
     ['/a/..', 'http://shop.example/;sid=TOKEN'],
     ['..', 'http://shop.example/;sid=TOKEN'],
     [' /cart', 'http://shop.example/cart;sid=TOKEN'],
+    ['/cart;sid\n=x', 'http://shop.example/cart;sid=TOKEN'],
   ])('%j becomes %j', (to, written) => {
     expect(on(to)).toBe(written)
   })
