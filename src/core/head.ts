@@ -59,7 +59,9 @@ const kinds: Readonly<Record<Via, readonly [visit: string, remembered: string]>>
   header: ['h', 'H'],
   either: ['e', 'E'],
 }
-const ways = new Map(Object.entries(kinds).flatMap(([via, both]) => both.map((kind) => [kind, via as Via] as const)))
+// By the character's code: every request asks.
+const ways: (Via | undefined)[] = []
+for (const [via, both] of Object.entries(kinds)) for (const kind of both) ways[kind.charCodeAt(0)] = via as Via
 const remembering = 'rUHE'
 const dead = 't'
 /** How long a record's key is. */
@@ -132,7 +134,7 @@ export function showsCurrent(head: string, hash: string): boolean {
 
 /** How a live record is reached; null for the head of a tombstone, and for one that another program wrote. */
 export function viaOf(head: string): Via | null {
-  return ways.get(head.charAt(0)) ?? null
+  return ways[head.charCodeAt(0)] ?? null
 }
 
 /** The head of a session that was handed out by cookie and URL, now that its token has come back by the one or the other. */

@@ -144,11 +144,13 @@ export class Manager<Data extends object> implements Sessions<Data> {
     let by = first
     let shown = first.read(view)
     // Each is asked, whichever serves: the token in a URL is taken out of it in any case. What came first holds, good or not.
-    for (const other of others) {
-      const found = other.read(view)
-      if (shown !== null || found === null) continue
-      by = other
-      shown = found
+    if (others.length > 0) {
+      for (const other of others) {
+        const found = other.read(view)
+        if (shown !== null || found === null) continue
+        by = other
+        shown = found
+      }
     }
     const token = parseToken(shown)
     if (token === null) return shown === null ? new OpenSession(this, view) : this.#none(view, by)
@@ -194,8 +196,8 @@ export class Manager<Data extends object> implements Sessions<Data> {
       return answers ? OpenSession.moved(this, view, by, record) : this.#none(view, by)
     }
     const via = viaOf(record.head)
-    if (via === null || !this.#leadsBy(view, by, via, via === 'url' || via === 'either' ? boundOf(record.head) : null))
-      return this.#none(view, by)
+    const isPlain = via === by.name && via !== 'url'
+    if (!isPlain && (via === null || !this.#leadsBy(view, by, via, boundOf(record.head)))) return this.#none(view, by)
     if (showsCurrent(record.head, hash)) {
       if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record))
       return OpenSession.live(this, view, by, record, { secret, kind: 'current' })

@@ -10,7 +10,7 @@ import type { Maybe, SessionRecord } from '../../src/core/store.ts'
 import { cookie, createSessions, type SessionsOptions, url, type UrlOptions } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { DelayedStore } from '../core/delayed-store.ts'
-import { StoreOver } from '../core/store-over.ts'
+import { Counted, StoreOver } from '../core/store-over.ts'
 import { expressVersions } from '../adapters/express-application.ts'
 import { listen } from '../adapters/server.ts'
 import { requestOf } from './request-of.ts'
@@ -313,6 +313,26 @@ describe('a session that was handed out by cookie and by URL', () => {
     expect(await told(await wanderer({ ...agent, Cookie: next }).go('GET', '/'))).toMatchObject({ visits: 1 })
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(await told(await browser.go('GET', '/')), 'what was in links opens nothing as a cookie either').toMatchObject({ id: null })
+  })
+
+  test('costs one write when it comes back by URL, one more for the new secret by cookie, and none for reads after that', async () => {
+    const writes = async (go: (seen: Awaited<ReturnType<typeof handedOut>>, store: Counted) => Promise<void>): Promise<void> => {
+      const store = new Counted(memory())
+      const seen = await handedOut({ store })
+      store.calls.put = 0
+      await go(seen, store)
+    }
+    await writes(async ({ wanderer, link }, store) => {
+      for (let i = 0; i < 3; i++) expect(await told(await wanderer().go('GET', link))).toMatchObject({ visits: 1 })
+      expect([store.calls.put, store.calls.touch]).toEqual([1, 0])
+    })
+    await writes(async ({ wanderer, pair }, store) => {
+      const [line] = (await wanderer({ ...agent, Cookie: pair }).go('GET', '/')).headers.getSetCookie()
+      expect(store.calls.put).toBe(2)
+      const browser = wanderer({ ...agent, Cookie: line!.slice(0, line!.indexOf(';')) })
+      for (let i = 0; i < 3; i++) await browser.go('GET', '/')
+      expect([store.calls.put, store.calls.touch]).toEqual([3, 0])
+    })
   })
 
   test('comes back by both at the same moment to one end: one way serves, the other is none', async () => {
