@@ -16,7 +16,7 @@ import { SealedManager, type SealedSessions } from './sealed/manager.ts'
 import { RevocableSealedManager, type RevocableSealedSessions } from './sealed/revocable.ts'
 import { Sealer } from './sealed/sealer.ts'
 import { chunkedCookie } from './transports/chunked-cookie.ts'
-import { cookieKeys, type CookieOptions } from './transports/cookie.ts'
+import type { CookieOptions } from './transports/cookie.ts'
 
 export type { KeyMaterial } from './core/keyring.ts'
 export type { SealedEventName, SealedSessions } from './sealed/manager.ts'
@@ -99,7 +99,6 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
   const { schemaVersion = 1, trustProxy = false, clock = Date, revocations } = options
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  checkKeys(options.cookie, cookieKeys, 'cookie.')
   if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0)
     throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
   if (typeof trustProxy !== 'boolean')

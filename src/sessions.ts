@@ -15,8 +15,10 @@ import { parseSize, type Size } from './core/size.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
+import type { Transport } from './core/transport.ts'
+import { Transports } from './core/transports.ts'
 import { memory } from './stores/memory.ts'
-import { cookie, cookieKeys, type CookieOptions } from './transports/cookie.ts'
+import { cookie, type CookieOptions } from './transports/cookie.ts'
 
 export interface SessionsOptions<Data extends object> {
   /** Where sessions live. @default memory(): bounded, gone when the process ends */
@@ -31,7 +33,14 @@ export interface SessionsOptions<Data extends object> {
   readonly policy?: PolicyName | undefined
   /** When sessions end, and when their secrets change. */
   readonly timeouts?: TimeoutOptions | undefined
+  /** The session cookie, where no `transports` are given. */
   readonly cookie?: CookieOptions | undefined
+  /**
+   * How the token travels, in the order in which a request is asked for it: `[cookie(), url()]` serves visitors without cookies
+   * too, `[cookie(), header()]` API clients. URLs are less safe than cookies: docs/transports.md says how much.
+   * @default [cookie()]
+   */
+  readonly transports?: readonly Transport[] | undefined
   /**
    * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
    * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
@@ -67,10 +76,16 @@ export interface SessionsOptions<Data extends object> {
   readonly storeTimeout?: Duration | undefined
   /**
    * What happens to a request whose session can't be read: `'refuse'` answers 503; `'anonymous'` goes on as for a new visitor, keeps
-   * nothing, and leaves the cookie alone.
+   * nothing, and leaves the client the token that it has.
    * @default 'refuse'
    */
   readonly onStoreError?: 'refuse' | 'anonymous' | undefined
+  /**
+   * How soon those who `watch` a session hear of its expiry, or of its end by another process: each watched session is read once
+   * in this time.
+   * @default '10s'
+   */
+  readonly watchInterval?: Duration | undefined
   /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
   /** Where the time comes from. @default Date */
@@ -100,7 +115,6 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   }
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  checkKeys(options.cookie, cookieKeys, 'cookie.')
   const trustedOrigins = resolveTrusted(options.crossOrigin)
   checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
@@ -134,12 +148,22 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   }
   return new Manager({
     core,
-    transport: cookie(options.cookie),
+    transports: transportsOf(options),
     trustProxy: options.trustProxy ?? false,
     trustedOrigins,
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
+    watchInterval: parseDuration(options.watchInterval ?? '10s', 'watchInterval'),
   })
+}
+
+function transportsOf({ transports, cookie: options }: Pick<SessionsOptions<object>, 'transports' | 'cookie'>): Transports {
+  if (transports === undefined) return new Transports([cookie(options)])
+  if (options === undefined) return new Transports(transports)
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    'cookie and transports were both given, and the one would go unheard; write transports: [cookie({ … }), …].',
+  )
 }
 
 function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
@@ -159,6 +183,7 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'policy',
   'timeouts',
   'cookie',
+  'transports',
   'trustProxy',
   'crossOrigin',
   'schema',
@@ -171,6 +196,7 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'maxDataSize',
   'storeTimeout',
   'onStoreError',
+  'watchInterval',
   'sweepInterval',
   'clock',
 ]

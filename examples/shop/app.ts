@@ -1,6 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import { fileURLToPath } from 'node:url'
 import { session } from 'sojourn/express'
+import { accessLog } from './access-log.ts'
 import { answerError, answerErrors, notFound } from './errors.ts'
 import { LoginLimit } from './login-limit.ts'
 import { apiRoutes } from './routes/api.ts'
@@ -8,10 +9,11 @@ import { pageRoutes } from './routes/pages.ts'
 import type { ShopSessions } from './sessions.ts'
 
 /** The shop over its sessions. What stands above `session(sessions)` never touches one. */
-export function createShop(sessions: ShopSessions): Express {
+export function createShop(sessions: ShopSessions, { logs = false }: { logs?: boolean } = {}): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
+  if (logs) app.use(accessLog)
   app.use(protect)
 
   app.get('/health', (_req, res) => {

@@ -1,4 +1,4 @@
-import { createSessions, type Session, type Sessions } from 'sojourn'
+import { cookie, createSessions, header, type Session, type Sessions, url } from 'sojourn'
 import { openStore } from 'sojourn/stores/open'
 import type { CartLine } from './cart.ts'
 import type { Settings } from './settings.ts'
@@ -15,11 +15,14 @@ export interface ShopData {
 export type ShopSession = Session<ShopData>
 export type ShopSessions = Sessions<ShopData>
 
+const makers = { cookie, url, header }
+
 /** The shop's sessions, in the store that the settings name. Everything that is not said here is the library's safe default. */
-export async function openSessions({ store, idle, absolute }: Settings): Promise<ShopSessions> {
+export async function openSessions({ store, transports, idle, absolute }: Settings): Promise<ShopSessions> {
   return createSessions<ShopData>({
     store: await openStore(store),
     initial: () => ({ cart: [], preferences: { theme: 'light' } }),
     timeouts: { idle, absolute },
+    transports: transports.map((name) => makers[name]()),
   })
 }

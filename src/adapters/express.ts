@@ -2,6 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { type Committable, openerOf, type Opens } from '../core/opener.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
+import { guardAddress } from './address.ts'
 import type { CommitOptions, Original } from './gate.ts'
 import { guard, hook } from './hook.ts'
 
@@ -18,11 +19,17 @@ interface ExpressRequest extends IncomingMessage {
   readonly app: object
   readonly secure: boolean
   readonly ip?: string | undefined
+  originalUrl: string
+}
+
+interface ExpressResponse extends ServerResponse {
+  readonly locals: Record<string, unknown>
 }
 
 /**
  * Middleware for Express 5 and 4: `app.use(session(sessions))`. The session is `sessions.of(req)`, typed, and `req.session`.
- * Whether a connection is https is what Express says: `app.set('trust proxy', …)` holds.
+ * Whether a connection is https is what Express says: `app.set('trust proxy', …)` holds. Templates have `sessionUrl('/cart')`, the
+ * same as `session.url`, where `url()` is among the transports.
  */
 export function session(
   sessions: Opens<object>,
@@ -32,16 +39,21 @@ export function session(
   return (req, res, next) => {
     if (opener.has(req)) return next()
     const original = prepare(req.app as Application)
+    const view = new ExpressView(req, opener.trustProxy)
     const ready = (opened: Committable): void => {
       guard(req, res, original, opened, options)
       if (!current.has(req)) current.set(req, opened)
+      // For templates, which don't see the request.
+      if (opener.travelsInLinks) (res as ExpressResponse).locals['sessionUrl'] = (to: string) => opened.url!(to)
       next()
     }
     try {
-      const opened = opener.openFor(req, () => new ExpressView(req, opener.trustProxy))
+      const opened = opener.openFor(req, view)
+      guardAddress(view, res)
       if (isPromise(opened)) opened.then(ready, next)
       else ready(opened)
     } catch (error) {
+      guardAddress(view, res)
       next(error)
     }
   }
@@ -63,7 +75,22 @@ class ExpressView extends NodeView {
   override get address(): string | undefined {
     return this.#request.ip ?? super.address
   }
+
+  /** `url` lacks the path that this middleware is mounted on. */
+  override get url(): string | undefined {
+    return this.#request.originalUrl
+  }
+
+  override hideToken(strip: (url: string) => string): void {
+    super.hideToken(strip)
+    const request = this.#request
+    request.originalUrl = strip(request.originalUrl)
+    for (const name of parsedCopies) Reflect.deleteProperty(request, name)
+  }
 }
+
+/** Where Express keeps what it made of a URL, with the URL itself. */
+const parsedCopies = ['_parsedUrl', '_parsedOriginalUrl']
 
 const current = new WeakMap<object, unknown>()
 const prepared = new WeakMap<ServerResponse, Original>()

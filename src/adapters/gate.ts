@@ -142,8 +142,8 @@ export class Gate {
 
   #addHeader(name: string, value: string): void {
     const { setHeader, appendHeader } = this.#original
-    if (name !== 'Cache-Control') appendHeader.call(this.#res, name, value)
-    else setHeader.call(this.#res, name, cacheControl(this.#res.getHeader('cache-control'), value))
+    if (name === 'Set-Cookie') appendHeader.call(this.#res, name, value)
+    else setHeader.call(this.#res, name, name === 'Cache-Control' ? cacheControl(this.#res.getHeader('cache-control'), value) : value)
   }
 
   #fail(failure: unknown): void {

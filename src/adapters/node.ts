@@ -4,6 +4,7 @@ import { SojournError } from '../core/errors.ts'
 import { type Committable, openerOf, type Opens } from '../core/opener.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
+import { guardAddress } from './address.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import type { CommitOptions, NodeResponse, Original } from './gate.ts'
 import { guard, hook } from './hook.ts'
@@ -42,15 +43,18 @@ export function withSession<
         answerError(error, req, res)
       }
     }
+    const view = new NodeView(req, opener.trustProxy)
     const serve = (session: Committable & Face): unknown => {
       guard(req, res, hooked(res), session, options)
       return handler(request, response, session)
     }
     try {
-      const opened = opener.openFor(req, () => new NodeView(req, opener.trustProxy))
+      const opened = opener.openFor(req, view)
+      guardAddress(view, res)
       const served = isPromise(opened) ? opened.then(serve) : serve(opened)
       if (served instanceof Promise) served.catch(answer)
     } catch (error) {
+      guardAddress(view, res)
       answer(error)
     }
   }

@@ -14,3 +14,15 @@ export function clientHint(key: string, view: RequestView): string {
     .digest('base64url')
     .slice(0, 6)
 }
+
+/**
+ * Tells the browser that a token in a URL was given to from others that its link may get to: a hash, under the record's own
+ * key, of what the browser calls itself and of the languages that it asks for. A hint, which another browser of the same make
+ * has as well; the network is left out, since phones change it on the way.
+ */
+export function browserHint(key: string, view: RequestView): string {
+  return createHmac('sha256', key)
+    .update(`url\n${view.header('user-agent') ?? ''}\n${view.header('accept-language') ?? ''}`)
+    .digest('base64url')
+    .slice(0, 16)
+}

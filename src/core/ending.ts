@@ -1,6 +1,6 @@
 import { type Core, land, listRecords, readFresh } from './core.ts'
 import { SojournError } from './errors.ts'
-import { decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
+import { boundOf, decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
 import type { Routine } from './routine.ts'
 import type { SessionRecord } from './store.ts'
 import { type SessionId, versionStep } from './token.ts'
@@ -14,7 +14,7 @@ export function standingOf(record: SessionRecord | null, now: number): Standing 
 }
 
 /** The tombstone to put over a live record. It remembers for a grace which secrets were good, and answers to those alone. */
-export function tombstoneOver(core: Core, record: SessionRecord, tombstone: Omit<Tombstone, 'hashes'>): SessionRecord {
+export function tombstoneOver(core: Core, record: SessionRecord, tombstone: Omit<Tombstone, 'hashes' | 'via' | 'browser'>): SessionRecord {
   const now = core.clock.now()
   const head = decodeHead(record.head)
   return {
@@ -24,7 +24,12 @@ export function tombstoneOver(core: Core, record: SessionRecord, tombstone: Omit
     createdAt: record.createdAt,
     lastSeenAt: now,
     expiresAt: now + core.policy.grace,
-    head: encodeTombstone({ ...tombstone, hashes: head === null ? [] : goodHashes(head, now) }),
+    head: encodeTombstone({
+      ...tombstone,
+      hashes: head === null ? [] : goodHashes(head, now),
+      via: head?.via ?? 'cookie',
+      browser: boundOf(record.head),
+    }),
     data: '',
   }
 }
@@ -101,7 +106,7 @@ export function contention(id: SessionId): SojournError {
 export function movedError(id: SessionId): SojournError {
   return new SojournError(
     'ERR_SOJOURN_MOVED',
-    `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new cookie.`,
+    `Session ${id} logged in or out elsewhere before this request came, so its changes were not stored; send the request again with the new token.`,
   )
 }
 
@@ -109,7 +114,7 @@ export function movedError(id: SessionId): SojournError {
 export function lateError(id: SessionId): SojournError {
   return new SojournError(
     'ERR_SOJOURN_MOVED',
-    `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new cookie.`,
+    `Session ${id} has another secret by now than this request came with, so its changes were not stored; send the request again with the new token.`,
   )
 }
 

@@ -1,11 +1,15 @@
 import { newRenewal, type Renewal } from './renewal.ts'
 import { sameHash } from './token.ts'
+import type { TransportName } from './transport.ts'
+
+/** How a session is reached: by the one transport that its token came back by; `either`: handed out by cookie and URL, and neither came back yet. */
+export type Via = TransportName | 'either'
 
 /**
  * The core's own part of a record. In the store it is text of a fixed beginning, so that a request which shows the current
  * secret long before renewal is due costs one comparison and one number, and no parse:
  *
- *   kind (1: a visit, a remembered login, or a tombstone)  key of the check bits (22)  hash of the current secret (43)  its time (9, base 36)  the rest (JSON, if any)
+ *   kind (1: a visit or a remembered login, and its transport; or a tombstone)  key of the check bits (22)  hash of the current secret (43)  its time (9, base 36)  the rest (JSON, if any)
  */
 export interface Head {
   /** The key of the check bits of this record's secrets. */
@@ -15,6 +19,9 @@ export interface Head {
   readonly device: string | null
   /** Whether the timeouts of a remembered login hold. */
   readonly remembered: boolean
+  readonly via: Via
+  /** The browser to which a token in URLs is bound, as `browserHint` tells it; null where it is in none. */
+  readonly browser: string | null
 }
 
 /** What stands in the place of a record that ended: it opens for nobody. */
@@ -28,6 +35,10 @@ export interface Tombstone {
   readonly sameUser: boolean
   /** Hashes of the secrets that were good when it ended: it answers to those alone. */
   readonly hashes: readonly string[]
+  /** How it was reached, and so still is. */
+  readonly via: Via
+  /** For a token in URLs: the key under which the browser's hint was made, then the hint. */
+  readonly browser: string | null
 }
 
 /** What a head may keep beyond its fixed beginning; short names, since every record carries them. */
@@ -38,12 +49,24 @@ interface Rest {
   l?: number
   h?: string
   d?: string
+  b?: string
 }
 
-const visit = 'v'
-const remembers = 'r'
+// The kinds of a live head: a visit, and a remembered login.
+const kinds: Readonly<Record<Via, readonly [visit: string, remembered: string]>> = {
+  cookie: ['v', 'r'],
+  url: ['u', 'U'],
+  header: ['h', 'H'],
+  either: ['e', 'E'],
+}
+// By the character's code: every request asks.
+const ways: (Via | undefined)[] = []
+for (const [via, both] of Object.entries(kinds)) for (const kind of both) ways[kind.charCodeAt(0)] = via as Via
+const remembering = 'rUHE'
 const dead = 't'
-const hashAt = 23
+/** How long a record's key is. */
+export const keyLength = 22
+const hashAt = 1 + keyLength
 const timeAt = hashAt + 43
 const restAt = timeAt + 9
 
@@ -54,11 +77,13 @@ export function newHead(
   device: string | null,
   remembered: boolean,
   hint: string | null = null,
+  via: Via = 'cookie',
+  browser: string | null = null,
 ): Head {
-  return { key, renewal: newRenewal(hash, now, hint), device, remembered }
+  return { key, renewal: newRenewal(hash, now, hint), device, remembered, via, browser }
 }
 
-export function encodeHead({ key, renewal, device, remembered }: Head): string {
+export function encodeHead({ key, renewal, device, remembered, via, browser }: Head): string {
   const rest: Rest = {}
   if (renewal.pending.length > 0) rest.p = renewal.pending
   if (renewal.superseded.length > 0) rest.s = renewal.superseded
@@ -67,13 +92,15 @@ export function encodeHead({ key, renewal, device, remembered }: Head): string {
   if (device !== null) rest.d = device
   const { hash, at, hint } = renewal.current
   if (hint !== null) rest.h = hint
+  if (browser !== null) rest.b = browser
   const text = asciiJson(rest)
-  return (remembered ? remembers : visit) + key + hash + at.toString(36).padStart(9, '0') + (text === '{}' ? '' : text)
+  return kinds[via][remembered ? 1 : 0] + key + hash + at.toString(36).padStart(9, '0') + (text === '{}' ? '' : text)
 }
 
 /** Reads a live head. A head of a tombstone, or one that another program wrote, is null: no session. */
 export function decodeHead(head: string): Head | null {
-  if (!isLive(head) || head.length < restAt) return null
+  const via = viaOf(head)
+  if (via === null || head.length < restAt) return null
   const rest = head.length === restAt ? {} : parseRest(head.slice(restAt))
   if (rest === null) return null
   return {
@@ -87,6 +114,8 @@ export function decodeHead(head: string): Head | null {
     },
     device: rest.d ?? null,
     remembered: isRemembered(head),
+    via,
+    browser: rest.b ?? null,
   }
 }
 
@@ -100,16 +129,31 @@ function parseRest(text: string): Rest | null {
 
 /** Whether the head is a live one whose current secret has this hash: what nearly every request asks. */
 export function showsCurrent(head: string, hash: string): boolean {
-  return isLive(head) && sameHash(head, hashAt, hash)
+  return viaOf(head) !== null && sameHash(head, hashAt, hash)
 }
 
-function isLive(head: string): boolean {
-  return head.startsWith(visit) || head.startsWith(remembers)
+/** How a live record is reached; null for the head of a tombstone, and for one that another program wrote. */
+export function viaOf(head: string): Via | null {
+  return ways[head.charCodeAt(0)] ?? null
+}
+
+/** The head of a session that was handed out by cookie and URL, now that its token has come back by the one or the other. */
+export function settled(head: Head, via: TransportName): Head {
+  if (via === 'url') return { ...head, via }
+  // Its secret stands in links as well, which may have gone anywhere: it is due to be replaced.
+  const current = { ...head.renewal.current, at: 0 }
+  return { ...head, via, browser: null, renewal: { ...head.renewal, current } }
 }
 
 /** Whether the timeouts of a remembered login hold. */
 export function isRemembered(head: string): boolean {
-  return head.startsWith(remembers)
+  return head !== '' && remembering.includes(head.charAt(0))
+}
+
+/** For a token in URLs: the key of the browser's hint, then the hint; null where there is none. */
+export function boundOf(head: string): string | null {
+  const { key, browser } = decodeHead(head) ?? {}
+  return key === undefined || browser === undefined || browser === null ? null : key + browser
 }
 
 /** The key of the check bits and of client hints. */
@@ -126,14 +170,14 @@ export function isTombstone(head: string): boolean {
   return head.startsWith(dead)
 }
 
-export function encodeTombstone(tombstone: Tombstone): string {
-  return dead + asciiJson(tombstone)
+export function encodeTombstone({ via, browser, ...tombstone }: Tombstone): string {
+  return dead + asciiJson({ ...tombstone, ...(via !== 'cookie' && { via }), ...(browser !== null && { browser }) })
 }
 
 export function decodeTombstone(head: string): Tombstone | null {
   if (!isTombstone(head)) return null
   try {
-    return JSON.parse(head.slice(1)) as Tombstone
+    return { via: 'cookie', browser: null, ...(JSON.parse(head.slice(1)) as Omit<Tombstone, 'via' | 'browser'> & Partial<Tombstone>) }
   } catch {
     return null
   }

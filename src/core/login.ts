@@ -4,13 +4,13 @@ import type { Content } from './content.ts'
 import { type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
 import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
-import { decodeTombstone, encodeHead, newHead } from './head.ts'
+import { decodeTombstone, encodeHead, newHead, type Via } from './head.ts'
 import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
 import type { LoginOptions } from './session.ts'
 import type { SessionRecord } from './store.ts'
-import { hashSecret, mintId, mintKey, mintSecret, type Secret, versionStep } from './token.ts'
+import { hashSecret, mintId, mintKey, mintSecret, type Secret, type SessionId, versionStep } from './token.ts'
 
 /** A record that was stored for the first time, and the secret for its client. */
 export interface Issued {
@@ -18,32 +18,53 @@ export interface Issued {
   readonly secret: Secret
 }
 
-/** Stores a new session. */
+/** What a new session's record is to know of its client. */
+export interface Client {
+  readonly device: string | null
+  /** What tells it from others, under a record's key. */
+  readonly hint: (key: string) => string
+  readonly via: Via
+  /** What tells its browser from others, under a record's key; null where no token goes into URLs. */
+  readonly browser: ((key: string) => string) | null
+}
+
+/** All of which a new session's token is made. */
+export interface Slip {
+  readonly id: SessionId
+  readonly key: string
+  readonly secret: Secret
+}
+
+export function slip(): Slip {
+  const key = mintKey()
+  return { id: mintId(), key, secret: mintSecret(key) }
+}
+
+/**
+ * Stores a new session.
+ *
+ * @param slip the token that links on the page have got already, if they have
+ */
 export function* create<Data extends object>(
   core: DataCore<Data>,
   data: string,
   {
     userId,
-    device,
-    hint,
+    client: { device, hint, via, browser },
     remembered,
-    key = mintKey(),
-  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean; key?: string | undefined },
+    slip: given = null,
+  }: { userId: string | null; client: Client; remembered: boolean; slip?: Slip | null },
 ): Routine<Issued> {
-  const secret = mintSecret(key)
+  const { id: first, key, secret } = given ?? slip()
   const now = core.clock.now()
-  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key)))
+  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key), via, browser?.(key) ?? null))
   const expiresAt = expiry(now, now, limitsOf(core.policy, head))
-  const record = yield* insert(core, () => ({
-    id: mintId(),
-    version: versionStep(),
-    userId,
-    createdAt: now,
-    lastSeenAt: now,
-    expiresAt,
-    head,
-    data,
-  }))
+  let next = first
+  const record = yield* insert(core, () => {
+    const id = next
+    next = given === null ? mintId() : first
+    return { id, version: versionStep(), userId, createdAt: now, lastSeenAt: now, expiresAt, head, data }
+  })
   return { record, secret }
 }
 
@@ -56,9 +77,7 @@ export interface LoginSource<Data extends object> {
   readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: Content<Data>
-  readonly device: string | null
-  /** What tells its client from others, under a record's key. */
-  readonly hint: (key: string) => string
+  readonly client: Client
 }
 
 /**
@@ -77,8 +96,7 @@ export function* login<Data extends object>(
   let { content, rework, over } = yield* gather(core, userId, options, source, opened)
   const created = yield* create(core, core.format.encode(content), {
     userId,
-    device: source.device,
-    hint: source.hint,
+    client: source.client,
     remembered: options.remember === true,
   })
   let { record } = created

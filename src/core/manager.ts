@@ -1,16 +1,17 @@
+import { browserHint } from './client-hint.ts'
 import { CommitQueue } from './commit.ts'
 import { checkUserId, type DataCore, hasOutlived, land, listRecords, readFresh, storeError } from './core.ts'
 import { refuseCrossOrigin } from './cross-origin.ts'
-import { end, endUser, standingOf } from './ending.ts'
+import { contention, end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
-import { decodeHead, decodeTombstone, encodeHead, showsCurrent } from './head.ts'
+import { boundOf, decodeHead, decodeTombstone, encodeHead, keyLength, settled, showsCurrent, type Via, viaOf } from './head.ts'
 import { LateChanges } from './late-changes.ts'
 import { OpenSession } from './open-session.ts'
 import { Opener } from './opener.ts'
 import { judge } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
-import { isPromise, type Routine, run } from './routine.ts'
+import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { Session, SessionInfo } from './session.ts'
 import { formatSiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
@@ -18,6 +19,8 @@ import { Sweeper } from './sweeper.ts'
 import { hashSecret, isSessionId, parseToken, randomBytes, sameHash, type SessionId, type Token, versionStep, wasIssued } from './token.ts'
 import { Toucher } from './touch.ts'
 import type { Header, Transport } from './transport.ts'
+import type { Transports } from './transports.ts'
+import { Watches, type WatchListener } from './watches.ts'
 
 /** All sessions of an application. */
 export interface Sessions<Data extends object> {
@@ -37,6 +40,15 @@ export interface Sessions<Data extends object> {
   endUser(userId: string, options?: { readonly except?: SessionId | null | undefined }): Promise<number>
   /** Stored data of a session that no release of the application could read so far, as it was found; null when there are none. */
   setAside(id: SessionId): Promise<string | null>
+  /**
+   * Hears once of this session's end, so that a WebSocket or an event stream that was opened under it can be closed: at once of
+   * what happens in this process (a login, which moves the session to a new ID, too), within `watchInterval` of its expiry and of
+   * what other processes do. Watching is no use of the session, and keeps it from no timeout.
+   *
+   * @returns a function that stops watching
+   * @throws ERR_SOJOURN_OPTION for what is no session's ID
+   */
+  watch(id: SessionId, listener: WatchListener): () => void
   /** Removes what has expired, now; it happens by itself as well. @returns how many records went */
   sweep(): Promise<number>
   /** Listens. Returns a function that stops listening. */
@@ -47,12 +59,13 @@ export interface Sessions<Data extends object> {
 
 export interface ManagerOptions<Data extends object> {
   readonly core: DataCore<Data>
-  readonly transport: Transport
+  readonly transports: Transports
   readonly trustProxy: boolean
   /** The other origins that may send unsafe requests; null: all may. */
   readonly trustedOrigins: ReadonlySet<string> | null
   readonly onStoreError: 'refuse' | 'anonymous'
   readonly sweepInterval: number
+  readonly watchInterval: number
 }
 
 /** The manager behind an application's sessions, for whom an `Opener` is not enough. @throws ERR_SOJOURN_OPTION for anything else */
@@ -70,25 +83,28 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   readonly commits: CommitQueue<Data>
   readonly toucher: Toucher
   readonly lateChanges: LateChanges
-  readonly #transport: Transport
+  readonly transports: Transports
   readonly #trustProxy: boolean
   readonly #trustedOrigins: ReadonlySet<string> | null
   readonly #onStoreError: 'refuse' | 'anonymous'
   readonly #sweeper: Sweeper
+  readonly #watches: Watches
   #flashes = 0
   #closing: Promise<void> | null = null
 
-  constructor({ core, transport, trustProxy, trustedOrigins, onStoreError, sweepInterval }: ManagerOptions<Data>) {
+  constructor(options: ManagerOptions<Data>) {
+    const { core, transports, trustProxy, trustedOrigins, onStoreError, sweepInterval, watchInterval } = options
     super()
     this.core = core
     this.commits = new CommitQueue(core)
     this.toucher = new Toucher(core)
     this.lateChanges = new LateChanges(core)
-    this.#transport = transport
+    this.transports = transports
     this.#trustProxy = trustProxy
     this.#trustedOrigins = trustedOrigins
     this.#onStoreError = onStoreError
     this.#sweeper = new Sweeper(core, sweepInterval)
+    this.#watches = new Watches(core, watchInterval)
     core.store.onEvicted = ({ id, userId, head }) => {
       if (decodeTombstone(head) === null) core.events.emit('ended', { id, userId, reason: 'evicted' })
     }
@@ -96,6 +112,10 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
 
   async open(request: AnyRequest): Promise<Session<Data>> {
     return this.admit(viewOf(request, this.#trustProxy))
+  }
+
+  override get travelsInLinks(): boolean {
+    return this.transports.url !== null
   }
 
   get trustProxy(): boolean {
@@ -109,47 +129,104 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
         'ERR_SOJOURN_CLOSED',
         'The sessions were closed, and a request came after; stop the server before sessions.close().',
       )
+    const { first, others } = this.transports
+    let by = first
+    let shown = first.read(view)
+    // Each is asked, whichever serves: the token in a URL is taken out of it in any case. What came first holds, good or not.
+    if (others.length > 0) {
+      for (const other of others) {
+        const found = other.read(view)
+        if (shown !== null || found === null) continue
+        by = other
+        shown = found
+      }
+    }
+    // Not before: a request that is refused is logged as any other.
     if (this.#trustedOrigins !== null) refuseCrossOrigin(this.core.events, view, this.#trustedOrigins)
-    const token = parseToken(this.#transport.read(view))
-    if (token === null) return new OpenSession(this, view)
+    const token = parseToken(shown)
+    if (token === null) return shown === null ? new OpenSession(this, view) : this.#none(view, by)
     const { store } = this.core
     let record: Maybe<SessionRecord | null>
     try {
       record = store.get(token.id)
     } catch (cause) {
-      return this.#doWithout(view, cause)
+      return this.#doWithout(view, by, token, cause)
     }
-    if (!isPromise(record)) return this.#judge(view, token, record)
+    if (!isPromise(record)) return this.#judge(view, by, token, record)
     return record.then(
-      (found) => this.#judge(view, token, found),
-      (cause: unknown) => this.#doWithout(view, cause),
+      (found) => this.#judge(view, by, token, found),
+      (cause: unknown) => this.#doWithout(view, by, token, cause),
     )
   }
 
+  /** What was shown opens nothing. A browser that returns cookies needs no other way; one that came by an old link may. */
+  #none(view: RequestView, by: Transport): OpenSession<Data> {
+    return new OpenSession(this, view, by === this.transports.url ? null : by)
+  }
+
   /** The store can't be read: the request is refused, or goes on without its session, as the application decided. */
-  #doWithout(view: RequestView, cause: unknown): OpenSession<Data> {
+  #doWithout(view: RequestView, by: Transport, token: Token, cause: unknown): OpenSession<Data> {
     const error = storeError(this.core.store, cause)
     if (this.#onStoreError === 'refuse') throw error
     this.report(error, null)
-    return new OpenSession(this, view, 'offline')
+    return OpenSession.offline(this, view, by, token)
   }
 
-  #judge(view: RequestView, { secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+  #judge(view: RequestView, by: Transport, token: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+    const { secret } = token
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
-    if (record === null || standing === 'gone') return new OpenSession(this, view)
-    if (standing === 'live' && hasOutlived(this.core, record, now)) return new OpenSession(this, view)
+    if (record === null || standing === 'gone') return this.#none(view, by)
+    if (standing === 'live' && hasOutlived(this.core, record, now)) return this.#none(view, by)
     const hash = hashSecret(secret)
-    if (showsCurrent(record.head, hash)) return OpenSession.live(this, view, record, { secret, kind: 'current' })
     if (standing === 'tombstone') {
       const left = decodeTombstone(record.head)
-      const answers = (left?.cause === 'login' || left?.cause === 'logout') && left.hashes.some((good) => sameHash(good, 0, hash))
-      return answers ? OpenSession.moved(this, view, record) : new OpenSession(this, view)
+      const answers =
+        (left?.cause === 'login' || left?.cause === 'logout') &&
+        left.hashes.some((good) => sameHash(good, 0, hash)) &&
+        this.#leadsBy(view, by, left.via, left.browser)
+      return answers ? OpenSession.moved(this, view, by, record) : this.#none(view, by)
     }
+    const via = viaOf(record.head)
+    const isPlain = via === by.name && via !== 'url'
+    if (!isPlain && (via === null || !this.#leadsBy(view, by, via, boundOf(record.head)))) return this.#none(view, by)
+    if (showsCurrent(record.head, hash)) {
+      if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record))
+      return OpenSession.live(this, view, by, record, { secret, kind: 'current' })
+    }
+    // A URL's secret changes at login alone: an older one is a link of before, and no sign of theft.
+    if (by === this.transports.url) return this.#none(view, by)
     const { kind } = this.#verdict(record, secret, hash, now)
-    if (kind === 'unknown') return new OpenSession(this, view)
-    if (kind === 'late') return this.#refuseOr(view, record, secret, hash)
-    return OpenSession.live(this, view, record, { secret, kind })
+    if (kind === 'unknown') return this.#none(view, by)
+    if (kind === 'late') return this.#orWithout(view, by, token, this.#refuse(view, by, token, record, hash))
+    return OpenSession.live(this, view, by, record, { secret, kind })
+  }
+
+  /** Whether a session is reached in the way that a request came. `bound`, for one in URLs: the key and the hint of its browser. */
+  #leadsBy(view: RequestView, { name }: Transport, via: Via, bound: string | null): boolean {
+    if (via !== name && (via !== 'either' || name === 'header')) return false
+    if (name !== 'url') return true
+    return bound !== null && bound.slice(keyLength) === browserHint(bound.slice(0, keyLength), view)
+  }
+
+  /**
+   * A session that was handed out by cookie and URL came back by one of them, and is reached by no other from here on: that stands
+   * in the record before anything is served.
+   */
+  *#settle(view: RequestView, by: Transport, token: Token, known: SessionRecord): Routine<OpenSession<Data>> {
+    const { core } = this
+    let record: SessionRecord | null = known
+    for (let tries = 1; ; tries++) {
+      const head = record === null ? null : decodeHead(record.head)
+      // Another request settled it, or ended it: that is judged anew.
+      if (record === null || head?.via !== 'either') return yield* wait(this.#judge(view, by, token, record))
+      // Not a use: the times stay as they are.
+      const next: SessionRecord = { ...record, version: record.version + versionStep(), head: encodeHead(settled(head, by.name)) }
+      if (yield* land(core, next, record.version)) return OpenSession.live(this, view, by, next, { secret: token.secret, kind: 'current' })
+      if (tries === 50) throw contention(token.id)
+      record = yield* readFresh(core, token.id)
+      if (standingOf(record, core.clock.now()) === 'gone') record = null
+    }
   }
 
   #verdict(record: SessionRecord, secret: string, hash: string, now: number): ReturnType<typeof judge> {
@@ -164,42 +241,42 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     )
   }
 
-  #refuseOr(view: RequestView, record: SessionRecord, secret: string, hash: string): Maybe<OpenSession<Data>> {
+  #orWithout(view: RequestView, by: Transport, token: Token, work: Routine<OpenSession<Data>>): Maybe<OpenSession<Data>> {
     try {
-      const refused = run(this.#refuse(view, record, secret, hash))
-      return isPromise(refused) ? refused.catch((cause: unknown) => this.#doWithout(view, cause)) : refused
+      const opened = run(work)
+      return isPromise(opened) ? opened.catch((cause: unknown) => this.#doWithout(view, by, token, cause)) : opened
     } catch (cause) {
-      return this.#doWithout(view, cause)
+      return this.#doWithout(view, by, token, cause)
     }
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */
-  *#refuse(view: RequestView, known: SessionRecord, secret: string, hash: string): Routine<OpenSession<Data>> {
+  *#refuse(view: RequestView, by: Transport, { secret }: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
     const { core } = this
     let record: SessionRecord | null = known
     for (let tries = 1; ; tries++) {
       const now = core.clock.now()
-      if (record === null || standingOf(record, now) !== 'live') return new OpenSession(this, view)
+      if (record === null || standingOf(record, now) !== 'live') return this.#none(view, by)
       const { id, userId }: SessionRecord = record
       const verdict = this.#verdict(record, secret, hash, now)
-      if (verdict.kind === 'unknown') return new OpenSession(this, view)
-      if (verdict.kind !== 'late') return OpenSession.live(this, view, record, { secret, kind: verdict.kind })
+      if (verdict.kind === 'unknown') return this.#none(view, by)
+      if (verdict.kind !== 'late') return OpenSession.live(this, view, by, record, { secret, kind: verdict.kind })
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })
-        return new OpenSession(this, view)
+        return this.#none(view, by)
       }
       // Marked already: told once a grace.
-      if (verdict.next === null) return OpenSession.late(this, view, record)
+      if (verdict.next === null) return OpenSession.late(this, view, by, record)
       const head = encodeHead({ ...decodeHead(record.head)!, renewal: verdict.next })
       // Not a use: the times stay as they are.
       const marked: SessionRecord = { ...record, version: record.version + versionStep(), head }
       const landed: boolean = yield* land(core, marked, record.version)
       if (landed) {
         core.events.emit('suspected', { id, userId, reason: 'late' })
-        return OpenSession.late(this, view, record)
+        return OpenSession.late(this, view, by, record)
       }
-      if (tries === 20) return OpenSession.late(this, view, record)
+      if (tries === 20) return OpenSession.late(this, view, by, record)
       record = yield* readFresh(core, id)
     }
   }
@@ -248,6 +325,14 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     this.core.events.emit('error', { error: storeError(this.core.store, error), id })
   }
 
+  watch(id: SessionId, listener: WatchListener): () => void {
+    if (isSessionId(id)) return this.#watches.add(id, listener)
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      `watch() needs a session's ID, and was given ${id === null ? 'null, which is that of a visitor of whom nothing is stored' : 'something else'}; refuse the socket of who has no session.`,
+    )
+  }
+
   /** The headers that a response must carry for a session that was committed. */
   headers(session: OpenSession<Data>): Header[] {
     const { forgotten } = session
@@ -256,10 +341,18 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     return headers
   }
 
-  #ownHeaders({ owed, view, wasRead }: OpenSession<Data>): Header[] {
-    if (owed === null) return wasRead ? [['Cache-Control', 'private']] : []
-    const header = owed === 'clear' ? this.#transport.clear(view) : this.#transport.issue(view, owed.token, owed.maxAge)
-    return [header, ['Cache-Control', 'no-store']]
+  #ownHeaders(session: OpenSession<Data>): Header[] {
+    const { owed, view } = session
+    if (owed === null && !view.boreToken) return session.wasRead ? [['Cache-Control', 'private']] : []
+    const headers: Header[] = [['Cache-Control', 'no-store']]
+    if (view.boreToken) headers.push(this.transports.url!.issue(view, '', null))
+    if (owed === null) return headers
+    for (const transport of this.transports.of(session.via)) {
+      if (view.boreToken && transport === this.transports.url) continue
+      const header = owed === 'clear' ? transport.clear(view) : transport.issue(view, owed.token, owed.maxAge)
+      if (header !== null) headers.push(header)
+    }
+    return headers
   }
 
   /** A key for a flash message: later ones sort behind, and no two are the same. */
@@ -274,6 +367,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   }
 
   async #close(): Promise<void> {
+    this.#watches.close()
     await this.#sweeper.close()
     await this.commits.settled()
     this.lateChanges.look()

@@ -1,4 +1,4 @@
-import { clientHint } from './client-hint.ts'
+import { browserHint, clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
@@ -6,8 +6,8 @@ import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
 import { describeDevice } from './device.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
-import { currentSince, isRemembered, keyOf } from './head.ts'
-import { create, type Issued, login } from './login.ts'
+import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
+import { type Client, create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
@@ -16,8 +16,8 @@ import type { LoginOptions, LogoutOptions, Session } from './session.ts'
 import { parseSiteData, type SiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
-import type { Header } from './transport.ts'
-import { formatToken, mintKey, type Secret, type SessionId } from './token.ts'
+import type { Header, Transport, TransportName } from './transport.ts'
+import { formatToken, type Secret, type SessionId, type Token } from './token.ts'
 
 /**
  * What a session is to the request that has it:
@@ -27,7 +27,7 @@ import { formatToken, mintKey, type Secret, type SessionId } from './token.ts'
  * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
  *         Only a login gets on from here, and ends that session
  * ended   it turned out to be gone when this request wrote to it
- * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
+ * offline it could not be read, and the application goes on without: nothing is stored, and the client keeps the token that it has
  */
 export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
@@ -44,6 +44,8 @@ export type Owed = { readonly token: string; readonly maxAge: number | null } | 
 export class OpenSession<Data extends object> implements Session<Data> {
   readonly #manager: Manager<Data>
   readonly #view: RequestView
+  /** The transport that works for this client; null when that is not known. */
+  readonly #by: Transport | null
   #state: SessionState
   #record: SessionRecord | null
   #shown: Shown | null
@@ -54,10 +56,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #owed: Owed = null
   /** What the browser is to forget of the site. */
   #forget: readonly SiteData[] = []
-  /** The key that a new session must be stored with, since a token was made under it. */
-  #key: string | null = null
   #read = false
   #settled = false
+  /** The token that links, or the key that CSRF tokens have got already, of a session that is to be stored at the commit. */
+  #slip: Slip | null = null
+  /** The token in links of a request whose session could not be read: the one that it came with. */
+  #kept: string | null = null
   /** What this request was told when it found its session gone. */
   #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
@@ -66,12 +70,14 @@ export class OpenSession<Data extends object> implements Session<Data> {
   constructor(
     manager: Manager<Data>,
     view: RequestView,
+    by: Transport | null = null,
     state: SessionState = 'new',
     record: SessionRecord | null = null,
     shown: Shown | null = null,
   ) {
     this.#manager = manager
     this.#view = view
+    this.#by = by
     this.#state = state
     this.#record = record
     this.#shown = shown
@@ -79,16 +85,28 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
   }
 
-  static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
-    return new OpenSession(manager, view, 'live', record, shown)
+  static live<Data extends object>(
+    manager: Manager<Data>,
+    view: RequestView,
+    by: Transport,
+    record: SessionRecord,
+    shown: Shown,
+  ): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'live', record, shown)
   }
 
-  static moved<Data extends object>(manager: Manager<Data>, view: RequestView, tombstone: SessionRecord): OpenSession<Data> {
-    return new OpenSession(manager, view, 'moved', tombstone)
+  static moved<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, tombstone: SessionRecord): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'moved', tombstone)
   }
 
-  static late<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord): OpenSession<Data> {
-    return new OpenSession(manager, view, 'late', record)
+  static late<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, record: SessionRecord): OpenSession<Data> {
+    return new OpenSession(manager, view, by, 'late', record)
+  }
+
+  static offline<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, token: Token): OpenSession<Data> {
+    const session = new OpenSession(manager, view, by, 'offline')
+    if (by === manager.transports.url) session.#kept = formatToken(token.id, token.secret)
+    return session
   }
 
   get state(): SessionState {
@@ -113,6 +131,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
   get forgotten(): readonly SiteData[] {
     if (this.#forget.length === 0 || this.#owed === 'clear') return this.#forget
     return this.#forget.filter((kind) => kind !== 'cookies')
+  }
+
+  /** How the session is reached, by what is known of its client. */
+  get via(): Via {
+    const known = this.#record === null ? null : viaOf(this.#record.head)
+    return known ?? this.#manager.transports.viaOf(this.#view, this.#by)
+  }
+
+  get transport(): TransportName | null {
+    this.#read = true
+    return this.#isNew || this.#by === null ? null : this.#by.name
   }
 
   get data(): Data {
@@ -154,6 +183,27 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#state === 'live' ? this.#record!.expiresAt : null
   }
 
+  url(to: string): string {
+    const { url } = this.#manager.transports
+    if (url === null) return to
+    this.#read = true
+    const token = this.#tokenForLinks()
+    return token === null ? to : url.rewrite!(this.#view, to, token)
+  }
+
+  /** The token that links must bear; null where the client returns a cookie, and where there is no session. */
+  #tokenForLinks(): string | null {
+    if (this.#kept !== null) return this.#kept
+    const isLive = this.#state === 'live'
+    if (!isLive && (this.#state !== 'new' || (this.#slip === null && !this.#copy.isChanged))) return null
+    const { via } = this
+    if (via !== 'url' && via !== 'either') return null
+    if (this.#owed !== null && this.#owed !== 'clear') return this.#owed.token
+    if (isLive) return this.#shown === null ? null : formatToken(this.#record!.id, this.#shown.secret)
+    const { id, secret } = (this.#slip ??= slip())
+    return formatToken(id, secret)
+  }
+
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     checkUserId(userId, 'login')
     await this.#inTurn(() => this.#login(userId, options))
@@ -168,8 +218,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       baseText: this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
-      device: this.#device(),
-      hint: (key: string) => clientHint(key, this.#view),
+      client: this.#client(),
     }
     const issued = await this.#guard(() => run(login(core, userId, options, source)))
     this.#enter(issued, issued.rework)
@@ -202,7 +251,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (this.#state === 'live') return makeCsrfToken(keyOf(this.#record!.head))
     if (this.#state !== 'new') throw this.#refusal()
     if (this.#settled) this.#manager.lateChanges.watch(this)
-    return makeCsrfToken((this.#key ??= mintKey()))
+    return makeCsrfToken((this.#slip ??= slip()).key)
   }
 
   checkCsrfToken(token: unknown): void {
@@ -283,7 +332,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Whether there is something to store: changed data, or a new session that a token was made for. */
   get #isUnsaved(): boolean {
-    return this.#copy.isChanged || this.#key !== null
+    return this.#copy.isChanged || this.#slip !== null
   }
 
   /** The response's head is out: what the handler changes from here on, nobody commits. A request that never looked has changed nothing. */
@@ -401,10 +450,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const { core } = this.#manager
     const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
       userId: null,
-      device: this.#device(),
-      hint: (key) => clientHint(key, this.#view),
+      client: this.#client(),
       remembered: false,
-      key: this.#key ?? undefined,
+      slip: this.#slip,
     })
     core.events.emit('created', { id: issued.record.id, userId: null })
     this.#enter(issued, (mine) => mine)
@@ -420,7 +468,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#state = 'live'
     this.#record = record
     this.#shown = null
-    this.#key = null
+    this.#slip = null
     this.#copy.rebase(record.data, rework)
     this.#owe(record, secret)
   }
@@ -431,8 +479,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#endedBy = null
     this.#record = null
     this.#shown = null
-    this.#key = null
     this.#owed = null
+    this.#slip = null
     this.#copy.restart()
   }
 
@@ -445,13 +493,22 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #isRenewalDue(): boolean {
     if (this.#shown === null) return false
+    if (this.#shown.kind === 'pending') return true
+    if (this.#by?.renews(this.#view) !== true) return false
     if (this.#shown.kind !== 'current') return true
     const { core } = this.#manager
     return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
   }
 
-  #device(): string | null {
-    return describeDevice(this.#view.header('user-agent'))
+  #client(): Client {
+    const view = this.#view
+    const { via } = this
+    return {
+      device: describeDevice(view.header('user-agent')),
+      hint: (key) => clientHint(key, view),
+      via,
+      browser: via === 'url' || via === 'either' ? (key) => browserHint(key, view) : null,
+    }
   }
 
   async #endForReuse(id: SessionId): Promise<void> {

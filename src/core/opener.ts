@@ -25,6 +25,8 @@ export interface Committable {
   report(error: unknown): void
   /** The response's head is out: what the handler changes from here on, nobody commits. */
   watch(): void
+  /** An address with the session's token in it, where sessions travel so. */
+  url?(to: string): string
 }
 
 /** What adapters need of an application's sessions, wherever those are kept: the session of each request, opened once. */
@@ -33,6 +35,11 @@ export abstract class Opener<Opened extends Committable> {
 
   /** Whether a proxy in front may say how and from where a request came. */
   abstract get trustProxy(): boolean
+
+  /** Whether sessions can travel in the application's own links. */
+  get travelsInLinks(): boolean {
+    return false
+  }
 
   /** Opens the session of a request; a new one wherever it brings none that is good. */
   abstract admit(view: RequestView): Maybe<Opened>
@@ -50,10 +57,10 @@ export abstract class Opener<Opened extends Committable> {
   }
 
   /** The session of a request that an adapter brings, opened once: at once where nothing must be waited for. */
-  openFor(request: object, view: () => RequestView): Maybe<Opened> {
+  openFor(request: object, view: RequestView): Maybe<Opened> {
     const known = this.#opened.get(request)
     if (known !== undefined) return known
-    const opened = this.admit(view())
+    const opened = this.admit(view)
     if (isPromise(opened)) return opened.then((session) => this.#keep(request, session))
     return this.#keep(request, opened)
   }

@@ -2,6 +2,8 @@
 export interface RequestView {
   /** A header's value by its lower-case name; several lines of one name joined as Node joins them. */
   header(name: string): string | undefined
+  /** How many lines of a name there are, where that can be known: of some Node keeps the first alone. */
+  countOf(name: string): number
   /** Whether the client's connection is known to be https: its own TLS, or a proxy that the application trusts says so. */
   readonly secure: boolean
   /** The client's address, as far as it is known. */
@@ -10,6 +12,12 @@ export interface RequestView {
   readonly method: string | undefined
   /** The host and port that the request was sent to, as it says itself: never what a proxy says of it. */
   readonly host: string | undefined
+  /** The target: path and query, or the whole URL; undefined where headers alone are known. */
+  readonly url: string | undefined
+  /** Takes a token out of the target, so that whoever looks at the request after this can't log it. */
+  hideToken(strip: (url: string) => string): void
+  /** Whether the target bore a token: then the page's address does, which is nobody else's business. */
+  readonly boreToken: boolean
 }
 
 /** A Fetch request, its headers alone, or Node's own request. */
@@ -18,6 +26,8 @@ export type AnyRequest = NodeRequest | FetchRequest | FetchHeaders
 /** The part of Node's request that is used, of http and of http2. */
 export interface NodeRequest {
   readonly method?: string | undefined
+  url?: string | undefined
+  readonly rawHeaders?: string[] | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
@@ -47,6 +57,7 @@ function isFetch(request: NodeRequest | FetchRequest): request is FetchRequest {
 export class NodeView implements RequestView {
   readonly #request: NodeRequest
   readonly #trustProxy: boolean
+  boreToken = false
 
   constructor(request: NodeRequest, trustProxy: boolean) {
     this.#request = request
@@ -56,6 +67,28 @@ export class NodeView implements RequestView {
   header(name: string): string | undefined {
     const value = this.#request.headers[name]
     return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  countOf(name: string): number {
+    const { rawHeaders, headers } = this.#request
+    if (rawHeaders === undefined) return headers[name] === undefined ? 0 : 1
+    let count = 0
+    for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === name) count++
+    return count
+  }
+
+  get url(): string | undefined {
+    return this.#request.url
+  }
+
+  hideToken(strip: (url: string) => string): void {
+    this.boreToken = true
+    const request = this.#request
+    if (request.url !== undefined) request.url = strip(request.url)
+    // http2 has the target among its headers as well, and follows in all of them but the raw ones.
+    const { rawHeaders = [] } = request
+    const at = rawHeaders.indexOf(':path')
+    if (at !== -1 && at % 2 === 0) rawHeaders[at + 1] = strip(rawHeaders[at + 1]!)
   }
 
   get secure(): boolean {
@@ -79,12 +112,15 @@ export class NodeView implements RequestView {
 
 class FetchView implements RequestView {
   readonly #headers: FetchHeaders
+  readonly url: string | undefined
   readonly #secure: boolean
   readonly #trustProxy: boolean
   readonly #request: FetchRequest | null
+  boreToken = false
 
   constructor(headers: FetchHeaders, secure: boolean, trustProxy: boolean, request: FetchRequest | null = null) {
     this.#headers = headers
+    this.url = request?.url
     this.#secure = secure
     this.#trustProxy = trustProxy
     this.#request = request
@@ -92,6 +128,16 @@ class FetchView implements RequestView {
 
   header(name: string): string | undefined {
     return this.#headers.get(name) ?? undefined
+  }
+
+  /** Several lines are one value here, with commas in it. */
+  countOf(name: string): number {
+    return this.#headers.get(name) === null ? 0 : 1
+  }
+
+  /** A Fetch request can't be changed: whoever has it sees its URL as it came. */
+  hideToken(): void {
+    this.boreToken = true
   }
 
   get secure(): boolean {

@@ -1,5 +1,6 @@
 import type { SiteData } from './site-data.ts'
 import type { SessionId } from './token.ts'
+import type { TransportName } from './transport.ts'
 
 export interface LoginOptions<Data> {
   /**
@@ -40,6 +41,8 @@ export interface Session<Data extends object> {
   readonly id: SessionId | null
   /** True when the request brought no session that is good. */
   readonly isNew: boolean
+  /** How the token came that opened this session; null when the request brought none that is good. */
+  readonly transport: TransportName | null
   /** Who is logged in, or null. */
   readonly userId: string | null
   /** Times in ms since the epoch; null until the session is stored. */
@@ -56,7 +59,7 @@ export interface Session<Data extends object> {
    * @throws ERR_SOJOURN_LOGIN_REFUSED when `epoch` is no longer the user's; ERR_SOJOURN_ENDED when the user's own session ended meanwhile
    */
   login(userId: string, options?: LoginOptions<Data>): Promise<void>
-  /** Ends the session and takes the cookie back. Requests that have it open can't revive it. */
+  /** Ends the session and takes the token back. Requests that have it open can't revive it. */
   logout(options?: LogoutOptions): Promise<void>
   /** The same as `logout`. */
   destroy(options?: LogoutOptions): Promise<void>
@@ -75,7 +78,10 @@ export interface Session<Data extends object> {
    * @throws ERR_SOJOURN_CSRF_TOKEN, which the adapters answer by 403, for anything else
    */
   checkCsrfToken(token: unknown): void
-  /** Makes the timed change of the secret due now. The old one stays good until the client has shown the new one, and a grace more. */
+  /**
+   * Makes the timed change of the secret due now. The old one stays good until the client has shown the new one, and a grace more.
+   * Nothing changes for a session in URLs, and for a client that has not asked for renewal by header.
+   */
   renew(): void
   /**
    * Changes the data exactly: runs `change` on the newest data, with this request's other changes in it, again until it lands.
@@ -91,6 +97,11 @@ export interface Session<Data extends object> {
   flash(kind: string, message: string): void
   /** Takes the messages of a kind: they are gone once the request is committed. */
   flash(kind: string): string[]
+  /**
+   * A link of the application's own, for a page or a redirect: with the token in it where the visitor returns no cookie, as it is
+   * everywhere else (other sites' links, a visitor of whom nothing is stored, no `url()` among the transports).
+   */
+  url(to: string): string
   /** Notes a use now, even where the last one noted is within the slice. */
   touch(): void
   /**

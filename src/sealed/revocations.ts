@@ -108,7 +108,7 @@ function tombstone(
   until: number,
   { cause, target }: Pick<Tombstone, 'cause' | 'target'>,
 ): SessionRecord {
-  const head = encodeTombstone({ cause, userId: null, target, sameUser: true, hashes: [] })
+  const head = encodeTombstone({ cause, userId: null, target, sameUser: true, hashes: [], via: 'cookie', browser: null })
   return { id, version, userId: null, createdAt: now, lastSeenAt: now, expiresAt: until, head, data: '' }
 }
 

@@ -1,4 +1,5 @@
 import { SojournError } from '../core/errors.ts'
+import { checkKeys } from '../core/check-keys.ts'
 import { type RequestView, saysHttps } from '../core/request.ts'
 import type { Header, Transport } from '../core/transport.ts'
 
@@ -20,8 +21,6 @@ export interface CookieOptions {
   /** `'auto'`: Secure where the connection is https; `true`: always. @default 'auto' */
   readonly secure?: 'auto' | true | undefined
 }
-
-export const cookieKeys: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
 
 // RFC 6265bis: user agents keep at most 4096 bytes of name and value (5.6), and no cookie for more than 400 days (5.5).
 export const bytesAtMost = 4096
@@ -47,6 +46,7 @@ export function cookie(options: CookieOptions = {}): Transport {
     },
     issue: (request, token, maxAge) => form.set(request, '', token, maxAge),
     clear: (request) => form.clear(request, ''),
+    renews: () => true,
   }
 }
 
@@ -99,8 +99,8 @@ export class CookieForm {
 }
 
 /**
- * The value of the one cookie of this name. Where there are two, one was planted (a page script or a sister host can set a
- * second one), and nothing tells which: that is no cookie.
+ * The value of the one cookie of this name; null where there is none. Where there are two, one was planted (a page script or a
+ * sister host can set a second one), and nothing tells which: that is no token, ''.
  */
 export function readCookie(header: string, name: string): string | null {
   let value: string | null = null
@@ -109,7 +109,7 @@ export function readCookie(header: string, name: string): string | null {
     const begins = at === 0 || before === semicolon || isBlank(before)
     if (!begins || header.charCodeAt(at + name.length) !== equals) continue
     if (!startsPair(header, at)) continue
-    if (value !== null) return null
+    if (value !== null) return ''
     const from = at + name.length + 1
     const end = header.indexOf(';', from)
     let to = end === -1 ? header.length : end
@@ -138,7 +138,11 @@ function attributesOf({ domain, path, sameSite = 'lax', partitioned = false }: C
   return `${scope}; Path=${path ?? '/'}; HttpOnly; SameSite=${site}${secure ? '; Secure' : ''}${secure && partitioned ? '; Partitioned' : ''}`
 }
 
-function checkOptions({ name = 'sid', domain, path, sameSite = 'lax', secure = 'auto', partitioned }: CookieOptions): void {
+const optionNames: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
+
+function checkOptions(options: CookieOptions): void {
+  checkKeys(options, optionNames, 'cookie.')
+  const { name = 'sid', domain, path, sameSite = 'lax', secure = 'auto', partitioned } = options
   const refuse = (what: string): never => {
     throw new SojournError('ERR_SOJOURN_OPTION', what)
   }

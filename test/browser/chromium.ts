@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type LaunchOptions } from 'playwright-core'
 
-const program = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = [
+export const program = process.env.CHROMIUM ?? '/usr/bin/chromium'
+export const args = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',

@@ -13,6 +13,7 @@ import {
   newHead,
   showsCurrent,
   type Tombstone,
+  type Via,
 } from '../../src/core/head.ts'
 import { hashSecret, mintKey, mintSecret, versionStep } from '../../src/core/token.ts'
 import { memory } from '../../src/stores/memory.ts'
@@ -27,6 +28,8 @@ const oddText = fc.oneof(
   fc.constantFrom('ada', '', '"', '\\', '\ud800', 'é', '🙂', '__proto__', 't{"cause":"login"}', '\0', '\u2028'),
 )
 
+const via = fc.constantFrom<Via[]>('cookie', 'url', 'header', 'either')
+
 const heads: fc.Arbitrary<Head> = fc.record({
   key: fc.constant(null).map(mintKey),
   renewal: fc.record({
@@ -38,6 +41,8 @@ const heads: fc.Arbitrary<Head> = fc.record({
   }),
   device: fc.option(oddText),
   remembered: fc.boolean(),
+  via,
+  browser: fc.option(hint),
 })
 
 const tombstones: fc.Arbitrary<Tombstone> = fc.record({
@@ -46,6 +51,8 @@ const tombstones: fc.Arbitrary<Tombstone> = fc.record({
   target: fc.option(fc.constant('AAAAAAAAAAAAAAAA')),
   sameUser: fc.boolean(),
   hashes: fc.array(hash, { maxLength: 40 }),
+  via,
+  browser: fc.option(fc.tuple(fc.constant(null).map(mintKey), hint).map((parts) => parts.join(''))),
 })
 
 describe('a head', () => {

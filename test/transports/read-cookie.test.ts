@@ -31,12 +31,17 @@ describe('the one cookie of a name', () => {
     ['stands in the value of another', `theme=${name}=${token}`],
     ['stands behind a space in the value of another', `theme=dark ${name}=${token}`],
     ['has a space before its =', `${name} =${token}`],
+  ])('is none where it %s', (_how, header) => {
+    expect(readCookie(header, name)).toBeNull()
+  })
+
+  test.each([
     ['is there twice', `${name}=${token}; ${name}=${'b'.repeat(48)}`],
     ['is there twice with one value', `${name}=${token}; ${name}=${token}`],
     ['is there twice, once empty', `${name}=; ${name}=${token}`],
     ['is there three times', `${name}=${token}; theme=dark; ${name}=${token}; ${name}=${token}`],
-  ])('is none where it %s', (_how, header) => {
-    expect(readCookie(header, name)).toBeNull()
+  ])('is no token where it %s', (_how, header) => {
+    expect(readCookie(header, name)).toBe('')
   })
 
   test.each([
@@ -63,7 +68,7 @@ function reference(header: string, of: string): string | null {
     const text = pair.replace(/^[ \t]+|[ \t]+$/g, '')
     if (text.startsWith(`${of}=`)) values.push(text.slice(of.length + 1))
   }
-  return values.length === 1 ? values[0]! : null
+  return values.length > 1 ? '' : (values[0] ?? null)
 }
 
 const piece = (of: string) =>
@@ -91,7 +96,7 @@ describe('on random headers', () => {
     fc.assert(
       fc.property(noise, noise, noise, blanks, blanks, fc.string(), (before, between, after, first, second, value) => {
         const header = `${before};${first}sid=${value};${between};${second}sid=${value};${after}`
-        expect(readCookie(header, 'sid')).toBeNull()
+        expect(readCookie(header, 'sid')).toBe('')
       }),
       { numRuns: 3000 },
     )

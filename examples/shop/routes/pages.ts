@@ -34,20 +34,21 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
     const qty = readQty(fromForm(body.qty ?? 1))
     session.flash('notice', `Added ${qty} × ${findProduct(sku)?.name} to your cart.`)
     await addToCart(session, sku, qty)
-    res.redirect(303, '/cart')
+    res.redirect(303, session.url('/cart'))
   })
 
   router.post('/cart/remove', async (req, res) => {
+    const session = sessions.of(req)
     const body = bodyOf(req)
     const qty = body.qty === undefined ? undefined : readQty(fromForm(body.qty))
-    await removeFromCart(sessions.of(req), readText(body, 'sku'), qty)
-    res.redirect(303, '/cart')
+    await removeFromCart(session, readText(body, 'sku'), qty)
+    res.redirect(303, session.url('/cart'))
   })
 
   router.get('/login', (req, res) => {
     const session = sessions.of(req)
     const next = readNext(req.query.next, '/')
-    if (session.userId !== null) return res.redirect(303, next)
+    if (session.userId !== null) return res.redirect(303, session.url(next))
     show(res, loginPage(visitorOf(session), { next }))
   })
 
@@ -59,7 +60,7 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
     try {
       const user = await logIn(session, credentials, limit, req.ip ?? '')
       session.flash('notice', `You are logged in. Welcome, ${user.name}.`)
-      res.redirect(303, next)
+      res.redirect(303, session.url(next))
     } catch (cause) {
       if (!(cause instanceof ShopError)) throw cause
       if (cause.retryAfter !== undefined) res.set('Retry-After', String(cause.retryAfter))
@@ -68,39 +69,41 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
   })
 
   router.post('/logout', async (req, res) => {
-    await sessions.of(req).logout()
-    res.redirect(303, '/?bye')
+    const session = sessions.of(req)
+    await session.logout()
+    res.redirect(303, session.url('/?bye'))
   })
 
   router.post('/preferences', (req, res) => {
+    const session = sessions.of(req)
     const body = bodyOf(req)
     // A plain change: it is saved before the redirect leaves.
-    sessions.of(req).data.preferences.theme = readTheme(body)
-    res.redirect(303, readNext(body.next, '/'))
+    session.data.preferences.theme = readTheme(body)
+    res.redirect(303, session.url(readNext(body.next, '/')))
   })
 
   router.get('/account', async (req, res) => {
     const session = sessions.of(req)
     const user = findUser(session.userId)
-    if (user === null) return res.redirect(303, '/login?next=/account')
+    if (user === null) return res.redirect(303, session.url('/login?next=/account'))
     show(res, accountPage(visitorOf(session), await activeSessions(sessions, session), Date.now()))
   })
 
   router.post('/account/sessions/end', async (req, res) => {
     const session = sessions.of(req)
-    if (session.userId === null) return res.redirect(303, '/login?next=/account')
+    if (session.userId === null) return res.redirect(303, session.url('/login?next=/account'))
     const body = bodyOf(req)
     if (body.others !== undefined) {
       await endOtherSessions(sessions, session)
       session.flash('notice', 'You are logged out everywhere else.')
-      return res.redirect(303, '/account')
+      return res.redirect(303, session.url('/account'))
     }
     const id = readText(body, 'id')
     const current = id === session.id
     const ended = await endSession(sessions, session, id)
-    if (current) return res.redirect(303, '/?bye')
+    if (current) return res.redirect(303, session.url('/?bye'))
     session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
-    res.redirect(303, '/account')
+    res.redirect(303, session.url('/account'))
   })
 
   return router

@@ -16,11 +16,11 @@ export function accountPage(visitor: Visitor, active: readonly ActiveSession[], 
         ${others === 0 ? 'You are logged in here and nowhere else.' : `You are logged in at ${active.length} places. End what you don’t recognise.`}
       </p>
       <ul class="sessions">
-        ${active.map((one) => row(one, now))}
+        ${active.map((one) => row(one, now, visitor))}
       </ul>
       ${
         others > 0 &&
-        html`<form class="end-others" method="post" action="/account/sessions/end">
+        html`<form class="end-others" method="post" action="${visitor.url('/account/sessions/end')}">
           <p>Left yourself logged in somewhere?</p>
           <button class="button outline danger" name="others" value="yes">End all other sessions</button>
         </form>`
@@ -29,7 +29,7 @@ export function accountPage(visitor: Visitor, active: readonly ActiveSession[], 
   })
 }
 
-function row({ id, current, device, createdAt, lastSeenAt }: ActiveSession, now: number): Html {
+function row({ id, current, device, createdAt, lastSeenAt }: ActiveSession, now: number, { url }: Visitor): Html {
   return html`<li class="card session">
     <span class="device-icon">${isPhone(device) ? phone : laptop}</span>
     <div>
@@ -49,7 +49,7 @@ function row({ id, current, device, createdAt, lastSeenAt }: ActiveSession, now:
         </div>
       </dl>
     </div>
-    <form method="post" action="/account/sessions/end">
+    <form method="post" action="${url('/account/sessions/end')}">
       <button class="button outline small${!current && ' danger'}" name="id" value="${id}">
         ${current ? 'Log out here' : 'End'}<span class="sr">${!current && `: ${device ?? 'unknown device'}`}</span>
       </button>

@@ -11,7 +11,7 @@ export function errorPage(visitor: Visitor, { status, message }: { status: numbe
       <p class="status">${status}</p>
       <h1>${status === 404 ? 'You have wandered off the map' : 'That did not work'}</h1>
       <p>${message}</p>
-      <a class="button" href="/">Back to the shop</a>
+      <a class="button" href="${visitor.url('/')}">Back to the shop</a>
     </section>`,
   })
 }

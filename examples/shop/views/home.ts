@@ -22,19 +22,19 @@ export function homePage(visitor: Visitor, products: readonly Product[], { logge
       </section>
       <h2 id="goods">The goods</h2>
       <ul class="goods">
-        ${products.map(card)}
+        ${products.map((product) => card(product, visitor))}
       </ul>`,
   })
 }
 
-function card({ sku, name, about, price }: Product): Html {
+function card({ sku, name, about, price }: Product, { url }: Visitor): Html {
   return html`<li class="card">
     <div class="stage" data-sku="${sku}">${picture(sku)}</div>
     <div class="card-text">
       <h3>${name}</h3>
       <p>${about}</p>
     </div>
-    <form class="buy" method="post" action="/cart">
+    <form class="buy" method="post" action="${url('/cart')}">
       <span class="price">${money(price)}</span>
       <input type="hidden" name="sku" value="${sku}" />
       <input class="qty" type="number" name="qty" value="1" min="1" max="99" required aria-label="How many of ${name}" />

@@ -38,28 +38,29 @@ export function notice(message: string): Html {
   return html`<p class="notice" role="status">${message}</p>`
 }
 
-function header(path: string, { user, items, theme }: Visitor): Html {
+function header(path: string, visitor: Visitor): Html {
+  const { user, items } = visitor
   const here = path.replace(/\?.*/, '')
-  const link = (to: string, text: Part) => html`<a href="${to}" ${here === to && html` aria-current="page"`}>${text}</a>`
+  const link = (to: string, text: Part) => html`<a href="${visitor.url(to)}" ${here === to && html` aria-current="page"`}>${text}</a>`
   return html`<header class="head">
     <div class="wrap head-row">
-      <a class="brand" href="/">${mark}<span>Sojourn</span></a>
+      <a class="brand" href="${visitor.url('/')}">${mark}<span>Sojourn</span></a>
       <nav class="nav" aria-label="Shop">
         ${link('/', 'Shop')}
         ${link('/cart', html`Cart <span class="count">${items}<span class="sr"> ${items === 1 ? 'item' : 'items'}</span></span>`)}
         ${user === null ? link('/login', 'Log in') : link('/account', html`<span class="sr">Account of </span>${user.name.split(' ')[0]}`)}
       </nav>
       <div class="tools">
-        ${themeSwitch(theme, path)}
-        ${user !== null && html`<form method="post" action="/logout"><button class="quiet">Log out</button></form>`}
+        ${themeSwitch(visitor, path)}
+        ${user !== null && html`<form method="post" action="${visitor.url('/logout')}"><button class="quiet">Log out</button></form>`}
       </div>
     </div>
   </header>`
 }
 
-function themeSwitch(theme: Visitor['theme'], path: string): Html {
+function themeSwitch({ theme, url }: Visitor, path: string): Html {
   const other = theme === 'light' ? 'dark' : 'light'
-  return html`<form method="post" action="/preferences">
+  return html`<form method="post" action="${url('/preferences')}">
     <input type="hidden" name="next" value="${path}" />
     <button class="icon" name="theme" value="${other}" aria-label="Switch to the ${other} theme" title="Switch to the ${other} theme">
       ${theme === 'light' ? moon : sun}

@@ -18,7 +18,7 @@ export function loginPage(visitor: Visitor, { next, username, problem }: LoginFo
     main: html`<section class="narrow">
       <h1>Welcome back</h1>
       <p class="lead">${visitor.items > 0 ? 'Log in, and your cart comes along.' : 'Log in to see where you are signed in.'}</p>
-      <form class="card form" method="post" action="/login">
+      <form class="card form" method="post" action="${visitor.url('/login')}">
         ${problem !== undefined && html`<p class="problem" role="alert" id="problem">${problem}</p>`}
         <input type="hidden" name="next" value="${next}" />
         <label for="username">User name</label>
