@@ -1,6 +1,6 @@
 import { CommitQueue } from './commit.ts'
 import { checkUserId, type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
-import { end, endUser, standingOf } from './ending.ts'
+import { end, endAll, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { decodeHead, decodeTombstone, encodeHead, showsCurrent } from './head.ts'
@@ -28,6 +28,11 @@ export interface Sessions<Data extends object> {
   end(id: SessionId): Promise<boolean>
   /** Ends all sessions of a user but the one named. @returns how many */
   endUser(userId: string, options?: { readonly except?: SessionId | null | undefined }): Promise<number>
+  /**
+   * Ends all sessions, of users and visitors, but the one named: after a breach, say. Those that begin while it is at work stay; raise
+   * the users' epochs first where passwords may be known (`login(userId, { epoch })`). @returns how many
+   */
+  endAll(options?: { readonly except?: SessionId | null | undefined }): Promise<number>
   /** Stored data of a session that no release of the application could read so far, as it was found; null when there are none. */
   setAside(id: SessionId): Promise<string | null>
   /** Removes what has expired, now; it happens by itself as well. @returns how many records went */
@@ -239,6 +244,10 @@ export class Manager<Data extends object> implements Sessions<Data> {
   async endUser(userId: string, { except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
     checkUserId(userId, 'endUser')
     return await endUser(this.core, userId, except ?? null, (id) => this.end(id))
+  }
+
+  async endAll({ except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
+    return await endAll(this.core, except ?? null, (id) => this.end(id))
   }
 
   async setAside(id: SessionId): Promise<string | null> {

@@ -304,6 +304,62 @@ describe('endUser()', () => {
   })
 })
 
+describe('endAll()', () => {
+  it('ends the sessions of all users and visitors but the one that is excepted, and tells of each', async () => {
+    const at = site(new DelayedStore())
+    const here = await member(at, 'grace')
+    const others = [...(await Promise.all([member(at), member(at), member(at, 'alan')])), await shopper(at)]
+    const { id } = await here.open()
+    expect(await at.sessions.endAll({ except: id })).toBe(4)
+    expect(await userOf(here)).toBe('grace')
+    for (const other of others) expect(await other.open()).toMatchObject({ isNew: true, userId: null, data: { cart: [] } })
+    expect(at.told.of('ended').map(({ userId, reason }) => [userId, reason])).toEqual(
+      expect.arrayContaining(['ada', 'ada', 'alan', null].map((userId) => [userId, 'ended'])),
+    )
+    expect(at.told.of('ended')).toHaveLength(4)
+    expect(await at.sessions.endAll()).toBe(1)
+    expect(await at.sessions.endAll()).toBe(0)
+  })
+
+  it('meets sessions that change or log in while it is at work, and leaves no old token good', async () => {
+    const at = site(new DelayedStore())
+    const visitors = await Promise.all(Array.from({ length: 6 }, async () => await member(at)))
+    const old = visitors.map((visitor) => visitor.copy())
+    const work = visitors.flatMap((visitor, i) =>
+      Array.from({ length: 4 }, async (_, turn) => {
+        await delay(turn * 2)
+        if (i === 0 && turn === 2) await logIn(visitor)
+        else await visitor.copy().visit(add('more'))
+      }),
+    )
+    await Promise.all([at.sessions.endAll(), Promise.allSettled(work)])
+    expect(await Promise.all(old.map(userOf))).toEqual([null, null, null, null, null, null])
+  })
+
+  it('ends what a process whose clock is a little ahead began before it, and none that begins long after', async () => {
+    const store = memory()
+    const [at, ahead] = [site(store), site(store)]
+    ahead.clock.advance(5_000)
+    const [before, later] = [await member(ahead), site(store)]
+    later.clock.advance(10_000)
+    const after = await member(later)
+    expect(await at.sessions.endAll()).toBe(1)
+    expect([await userOf(before), await userOf(after)]).toEqual([null, 'ada'])
+  })
+
+  it('comes to its end while new visitors come as fast as it ends them', async () => {
+    const store = memory()
+    const at = site(store)
+    const late = site(store)
+    late.clock.advance(60_000)
+    await Promise.all([shopper(at), shopper(at), shopper(at)])
+    let came = 0
+    at.sessions.on('ended', () => void (came++, shopper(late)))
+    expect(await at.sessions.endAll()).toBe(3)
+    expect(came).toBe(3)
+  })
+})
+
 describe('listByUser()', () => {
   it('tells of live sessions alone, each with its device and times', async () => {
     const at = site()
