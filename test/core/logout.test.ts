@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
+import { isSessionId } from '../../src/core/token.ts'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
 import { DelayedStore } from './delayed-store.ts'
 import { Recorder } from './recorder.ts'
+import { Counted } from './store-over.ts'
 import { Visitor } from './visitor.ts'
 
 interface Data {
@@ -237,9 +239,12 @@ describe('end(id)', () => {
   })
 
   it.each(['', 'AAAAAAAAAAAAAAAA', '../../etc/passwd', 'A'.repeat(48), null, undefined, {}])(
-    'of %j, which is no session, ends none',
+    'of %j, which is no session, ends none, and asks the store for nothing that is no ID',
     async (id) => {
-      expect(await site().sessions.end(id as string)).toBe(false)
+      const store = new Counted(memory())
+      const { sessions } = site(store)
+      expect([await sessions.end(id as string), await sessions.setAside(id as string)]).toEqual([false, null])
+      expect(store.calls).toMatchObject({ get: isSessionId(id) ? 2 : 0, put: 0, delete: 0 })
     },
   )
 

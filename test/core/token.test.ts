@@ -53,7 +53,10 @@ describe('a token', () => {
   test('owes nothing to Math.random or the clock: with both standing still no two are alike', () => {
     vi.useFakeTimers({ now: 0 })
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
-    onTestFinished(() => void (vi.useRealTimers(), random.mockRestore()))
+    onTestFinished(() => {
+      vi.useRealTimers()
+      random.mockRestore()
+    })
     const key = mintKey()
     const parts = Array.from({ length: 10_000 }, () => [mintId(), mintSecret(key).slice(0, 21), mintKey()]).flat()
     expect(new Set(parts).size).toBe(30_000)
