@@ -1,27 +1,60 @@
 import { ShopError } from './errors.ts'
 import type { LoginLimit } from './login-limit.ts'
 import type { ShopSession, ShopSessions } from './sessions.ts'
-import { authenticate, type User } from './users.ts'
+import { type Credentials, findUser, type User } from './users.ts'
 
-export interface Credentials {
+export interface LoginForm {
   readonly username: string
   readonly password: string
   readonly remember: boolean
 }
 
+/** What logging in and changing a password need to know. */
+export interface Door {
+  readonly credentials: Credentials
+  readonly limit: LoginLimit
+}
+
 /** Logs in: the session gets a new ID, so that one which somebody planted or saw before is worth nothing; the cart comes along. */
-export async function logIn(
+export async function logIn(session: ShopSession, { username, password, remember }: LoginForm, door: Door, address: string): Promise<User> {
+  const { user, epoch } = await check(username, password, door, address)
+  await session.login(user.id, { remember, epoch })
+  return user
+}
+
+export interface PasswordForm {
+  readonly current: string
+  readonly next: string
+  /** Whether the user wants to be logged out everywhere else. */
+  readonly endOthers: boolean
+}
+
+/**
+ * Changes the password: the current one is asked for, since an open session alone must not be enough; this session gets a new token;
+ * and the others end if the user wants it.
+ */
+export async function changePassword(
+  sessions: ShopSessions,
   session: ShopSession,
-  { username, password, remember }: Credentials,
-  limit: LoginLimit,
+  { current, next, endOthers }: PasswordForm,
+  door: Door,
   address: string,
-): Promise<User> {
+): Promise<void> {
+  const userId = userOf(session)
+  const { user } = await check(userId, current, door, address)
+  if (next.length < 8) throw new ShopError(400, 'bad_password', 'The new password must have at least 8 characters.')
+  await door.credentials.changePassword(user, next)
+  const epoch = await door.credentials.epochOf(userId)
+  await session.login(userId, { epoch: epoch ?? '' })
+  if (endOthers) await endOtherSessions(sessions, session)
+}
+
+async function check(username: string, password: string, { credentials, limit }: Door, address: string) {
   const name = username.trim().toLowerCase()
-  const attempt = await limit.attempt(name, address, () => authenticate(name, password))
+  const attempt = await limit.attempt(name, address, () => credentials.authenticate(name, password))
   if (attempt.refused)
     throw new ShopError(429, 'too_many_logins', 'Too many failed logins. Wait a while, then try again.', attempt.retryAfter)
   if (attempt.result === null) throw new ShopError(401, 'wrong_credentials', 'This name and password do not match.')
-  await session.login(attempt.result.id, { remember })
   return attempt.result
 }
 
@@ -57,6 +90,13 @@ export async function endSession(sessions: ShopSessions, session: ShopSession, i
 /** Ends the user's sessions everywhere else. */
 export async function endOtherSessions(sessions: ShopSessions, session: ShopSession): Promise<void> {
   await sessions.endUser(userOf(session), { except: session.id })
+}
+
+/** The user, when they are an administrator. */
+export function adminOf(session: ShopSession): User {
+  const user = findUser(userOf(session))
+  if (user?.isAdmin === true) return user
+  throw new ShopError(403, 'not_admin', 'This is for administrators.')
 }
 
 function userOf({ userId }: ShopSession): string {

@@ -4,12 +4,14 @@ import { session } from 'sojourn/express'
 import { accessLog } from './access-log.ts'
 import { answerError, answerErrors, notFound } from './errors.ts'
 import { LoginLimit } from './login-limit.ts'
+import { adminRoutes } from './routes/admin.ts'
 import { apiRoutes } from './routes/api.ts'
 import { pageRoutes } from './routes/pages.ts'
 import type { ShopSessions } from './sessions.ts'
+import type { Credentials } from './users.ts'
 
 /** The shop over its sessions. What stands above `session(sessions)` never touches one. */
-export function createShop(sessions: ShopSessions, { logs = false }: { logs?: boolean } = {}): Express {
+export function createShop(sessions: ShopSessions, credentials: Credentials, { logs = false }: { logs?: boolean } = {}): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -29,10 +31,10 @@ export function createShop(sessions: ShopSessions, { logs = false }: { logs?: bo
   app.use(session(sessions, { answerError }))
   app.use(fresh)
 
-  const limit = new LoginLimit()
-  app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, limit))
+  const door = { credentials, limit: new LoginLimit() }
+  app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, door))
   app.use('/api', notFound)
-  app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, limit))
+  app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, door), adminRoutes(sessions, credentials))
   app.use(notFound)
   app.use(answerErrors(sessions))
   return app

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { createShop } from './app.ts'
 import { openSessions } from './sessions.ts'
 import type { Settings } from './settings.ts'
+import { Credentials } from './users.ts'
 
 export interface RunningShop {
   readonly url: string
@@ -14,8 +15,9 @@ export interface RunningShop {
 
 /** Opens the sessions and serves the shop over them. */
 export async function serve(settings: Settings): Promise<RunningShop> {
-  const sessions = await openSessions(settings)
-  const server = createServer(createShop(sessions, { logs: settings.accessLog }))
+  const credentials = new Credentials(settings.accounts)
+  const sessions = await openSessions(settings, credentials)
+  const server = createServer(createShop(sessions, credentials, { logs: settings.accessLog }))
   try {
     server.listen(settings.port, settings.host)
     await once(server, 'listening')

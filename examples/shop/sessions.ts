@@ -2,6 +2,7 @@ import { cookie, createSessions, header, type Session, type Sessions, url } from
 import { openStore } from 'sojourn/stores/open'
 import type { CartLine } from './cart.ts'
 import type { Settings } from './settings.ts'
+import type { Credentials } from './users.ts'
 
 export const themes = ['light', 'dark'] as const
 export type Theme = (typeof themes)[number]
@@ -18,11 +19,13 @@ export type ShopSessions = Sessions<ShopData>
 const makers = { cookie, url, header }
 
 /** The shop's sessions, in the store that the settings name. Everything that is not said here is the library's safe default. */
-export async function openSessions({ store, transports, idle, absolute }: Settings): Promise<ShopSessions> {
+export async function openSessions({ store, transports, idle, absolute }: Settings, credentials: Credentials): Promise<ShopSessions> {
   return createSessions<ShopData>({
     store: await openStore(store),
     initial: () => ({ cart: [], preferences: { theme: 'light' } }),
     timeouts: { idle, absolute },
     transports: transports.map((name) => makers[name]()),
+    // A login that was checked under a password that is none by now is refused.
+    epoch: (userId) => credentials.epochOf(userId),
   })
 }

@@ -8,6 +8,8 @@ export interface Settings {
   readonly store: string
   /** How the session's token travels, in this order. */
   readonly transports: readonly TransportName[]
+  /** The folder for what changes of the accounts. */
+  readonly accounts: string
   readonly idle: string
   readonly absolute: string
   /** How many processes serve the shop on one port. */
@@ -22,6 +24,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     port: wholeNumber('PORT', env.PORT || '3000', 0, 65_535),
     store: env.SESSION_STORE || 'disk:./.data/sessions',
     transports: transportNames(env.SESSION_TRANSPORT || 'cookie'),
+    accounts: env.ACCOUNTS || './.data/accounts',
     idle: env.IDLE_TIMEOUT || '30m',
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),

@@ -110,8 +110,8 @@ export function checkUserId(userId: unknown, verb: string): asserts userId is st
   throw new SojournError('ERR_SOJOURN_OPTION', `${verb}() needs the user's ID, well-formed text that is not empty; it was given ${given}.`)
 }
 
-/** The records of one user. @throws ERR_SOJOURN_STORE */
-export async function* listRecords({ store }: Core, userId: string): AsyncGenerator<SessionRecord, void> {
+/** The records of one user, or of all. @throws ERR_SOJOURN_STORE */
+export async function* listRecords({ store }: Core, userId?: string): AsyncGenerator<SessionRecord, void> {
   try {
     yield* store.list(userId)
   } catch (cause) {

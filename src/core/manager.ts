@@ -2,7 +2,7 @@ import { browserHint } from './client-hint.ts'
 import { CommitQueue } from './commit.ts'
 import { checkUserId, type DataCore, hasOutlived, land, listRecords, readFresh, storeError } from './core.ts'
 import { refuseCrossOrigin } from './cross-origin.ts'
-import { contention, end, endUser, standingOf } from './ending.ts'
+import { contention, end, endAll, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeHead, keyLength, settled, showsCurrent, type Via, viaOf } from './head.ts'
@@ -38,6 +38,11 @@ export interface Sessions<Data extends object> {
   end(id: SessionId): Promise<boolean>
   /** Ends all sessions of a user but the one named. @returns how many */
   endUser(userId: string, options?: { readonly except?: SessionId | null | undefined }): Promise<number>
+  /**
+   * Ends all sessions, of users and visitors, but the one named: after a breach, say. Those that begin while it is at work stay; raise
+   * the users' epochs first where passwords may be known (`login(userId, { epoch })`). @returns how many
+   */
+  endAll(options?: { readonly except?: SessionId | null | undefined }): Promise<number>
   /** Stored data of a session that no release of the application could read so far, as it was found; null when there are none. */
   setAside(id: SessionId): Promise<string | null>
   /**
@@ -303,6 +308,10 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   async endUser(userId: string, { except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
     checkUserId(userId, 'endUser')
     return await endUser(this.core, userId, except ?? null, (id) => this.end(id))
+  }
+
+  async endAll({ except }: { readonly except?: SessionId | null | undefined } = {}): Promise<number> {
+    return await endAll(this.core, except ?? null, (id) => this.end(id))
   }
 
   async setAside(id: SessionId): Promise<string | null> {

@@ -3,7 +3,10 @@ import { SojournError } from './errors.ts'
 import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
 import { isPromise } from './routine.ts'
 
-/** A store whose verbs answer within a time limit, or fail: nothing in the core waits for a server that says nothing. */
+/**
+ * A store whose verbs answer within a time limit, and by the contract, or fail: nothing in the core waits for a server that says
+ * nothing, or takes what it says for "yes" where it is no answer.
+ */
 export class TimedStore implements Store {
   readonly name: string
   readonly time?: (options?: CallOptions) => Maybe<number>
@@ -23,11 +26,12 @@ export class TimedStore implements Store {
   }
 
   get(id: string, options?: GetOptions): Maybe<SessionRecord | null> {
-    return this.#within('get', (call) => this.#store.get(id, call), options?.fresh)
+    const isAnswer: IsAnswer = (answer) => answer === null || (isRecord(answer) && answer.id === id)
+    return this.#within('get', (call) => this.#store.get(id, call), isAnswer, options?.fresh)
   }
 
   put(record: SessionRecord, expected: number): Maybe<boolean> {
-    return this.#within('put', (call) => this.#store.put(record, expected, call))
+    return this.#within('put', (call) => this.#store.put(record, expected, call), isBoolean)
   }
 
   touch(batch: readonly Touch[]): Maybe<void> {
@@ -35,7 +39,7 @@ export class TimedStore implements Store {
   }
 
   delete(id: string): Maybe<boolean> {
-    return this.#within('delete', (call) => this.#store.delete(id, call))
+    return this.#within('delete', (call) => this.#store.delete(id, call), isBoolean)
   }
 
   sweep(now: number, limit: number): Maybe<Swept> {
@@ -48,8 +52,9 @@ export class TimedStore implements Store {
     const records = this.#store.list(userId, call)[Symbol.asyncIterator]()
     try {
       for (;;) {
-        const step = await this.#limited('list', call, records.next())
+        const step = await this.#limited('list', call, records.next(), isAny)
         if (step.done === true) return
+        if (!isRecord(step.value)) throw this.#noAnswer('list', step.value)
         yield step.value
       }
     } finally {
@@ -62,13 +67,15 @@ export class TimedStore implements Store {
     return this.#store.close()
   }
 
-  #within<T>(verb: string, work: (call: Call) => Maybe<T>, fresh?: boolean): Maybe<T> {
+  #within<T>(verb: string, work: (call: Call) => Maybe<T>, isAnswer: IsAnswer = isAny, fresh?: boolean): Maybe<T> {
     const call = new Call(fresh)
     const answer = work(call)
-    return isPromise(answer) ? this.#limited(verb, call, answer) : answer
+    if (isPromise(answer)) return this.#limited(verb, call, answer, isAnswer)
+    if (isAnswer(answer)) return answer
+    throw this.#noAnswer(verb, answer)
   }
 
-  #limited<T>(verb: string, call: Call, answer: Promise<T>): Promise<T> {
+  #limited<T>(verb: string, call: Call, answer: Promise<T>, isAnswer: IsAnswer): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const error = new SojournError(
@@ -81,7 +88,8 @@ export class TimedStore implements Store {
       answer.then(
         (value) => {
           clearTimeout(timer)
-          resolve(value)
+          if (isAnswer(value)) resolve(value)
+          else reject(this.#noAnswer(verb, value))
         },
         (error: unknown) => {
           clearTimeout(timer)
@@ -90,6 +98,42 @@ export class TimedStore implements Store {
       )
     })
   }
+
+  #noAnswer(verb: string, answer: unknown): SojournError {
+    const isError = answer instanceof Error
+    const what = isError ? 'an error that it returned instead of throwing it' : `what is no answer to that (${typeof answer})`
+    return new SojournError(
+      'ERR_SOJOURN_STORE',
+      `The session store (${this.name}) answered '${verb}' with ${what}, so nothing is taken for read or done; mend the store by the contract in sojourn/store, or what stands before it.`,
+      isError ? { cause: answer } : {}, // Anything else may hold a session's data.
+    )
+  }
+}
+
+type IsAnswer = (answer: unknown) => boolean
+
+function isAny(): boolean {
+  return true
+}
+
+function isBoolean(answer: unknown): boolean {
+  return typeof answer === 'boolean'
+}
+
+/** Whether it has all that the core decides by. */
+function isRecord(answer: unknown): answer is SessionRecord {
+  if (typeof answer !== 'object' || answer === null) return false
+  const { id, version, userId, createdAt, lastSeenAt, expiresAt, head, data } = answer as Partial<Record<keyof SessionRecord, unknown>>
+  return (
+    typeof id === 'string' &&
+    typeof head === 'string' &&
+    typeof data === 'string' &&
+    (userId === null || typeof userId === 'string') &&
+    Number.isFinite(version) &&
+    Number.isFinite(createdAt) &&
+    Number.isFinite(lastSeenAt) &&
+    Number.isFinite(expiresAt)
+  )
 }
 
 /** What goes with one call. A controller is made only for a store that asks for its signal: most clients can't give up. */

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
+import { isSessionId } from '../../src/core/token.ts'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
 import { DelayedStore } from './delayed-store.ts'
 import { Recorder } from './recorder.ts'
+import { Counted } from './store-over.ts'
 import { Visitor } from './visitor.ts'
 
 interface Data {
@@ -237,9 +239,12 @@ describe('end(id)', () => {
   })
 
   it.each(['', 'AAAAAAAAAAAAAAAA', '../../etc/passwd', 'A'.repeat(48), null, undefined, {}])(
-    'of %j, which is no session, ends none',
+    'of %j, which is no session, ends none, and asks the store for nothing that is no ID',
     async (id) => {
-      expect(await site().sessions.end(id as string)).toBe(false)
+      const store = new Counted(memory())
+      const { sessions } = site(store)
+      expect([await sessions.end(id as string), await sessions.setAside(id as string)]).toEqual([false, null])
+      expect(store.calls).toMatchObject({ get: isSessionId(id) ? 2 : 0, put: 0, delete: 0 })
     },
   )
 
@@ -285,22 +290,85 @@ describe('endUser()', () => {
   })
 
   it('after the epoch was raised leaves none of those that log in at the same time with the old password', async () => {
+    let [refused, admitted] = [0, 0]
     for (let round = 0; round < 10; round++) {
       let epoch = 1
       const at = site(new DelayedStore(memory(), 2), { epoch: () => epoch })
       const logIns = Array.from({ length: 6 }, async (_, i) => {
-        await delay(i * 3)
+        // Some so late that whoever ends the sessions has looked for the last time.
+        await delay(i * 15)
         await at.visitor().visit(async (session) => await session.login('ada', { epoch: 1 }))
       })
       const outcomes = Promise.allSettled(logIns)
-      await delay(round * 2)
+      await delay(round * 9)
       epoch = 2
       await at.sessions.endUser('ada')
       for (const outcome of await outcomes) {
         if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ERR_SOJOURN_LOGIN_REFUSED' })
+        if (outcome.status === 'rejected') refused++
+        else admitted++
       }
       expect(await list(at, 'ada')).toEqual([])
     }
+    expect([refused > 0, admitted > 0]).toEqual([true, true])
+  })
+})
+
+describe('endAll()', () => {
+  it('ends the sessions of all users and visitors but the one that is excepted, and tells of each', async () => {
+    const at = site(new DelayedStore())
+    const here = await member(at, 'grace')
+    const others = [...(await Promise.all([member(at), member(at), member(at, 'alan')])), await shopper(at)]
+    const { id } = await here.open()
+    expect(await at.sessions.endAll({ except: id })).toBe(4)
+    expect(await userOf(here)).toBe('grace')
+    for (const other of others) expect(await other.open()).toMatchObject({ isNew: true, userId: null, data: { cart: [] } })
+    expect(at.told.of('ended').map(({ userId, reason }) => [userId, reason])).toEqual(
+      expect.arrayContaining(['ada', 'ada', 'alan', null].map((userId) => [userId, 'ended'])),
+    )
+    expect(at.told.of('ended')).toHaveLength(4)
+    expect(await at.sessions.endAll()).toBe(1)
+    expect(await at.sessions.endAll()).toBe(0)
+  })
+
+  it('meets sessions that change or log in while it is at work, and leaves no old token good', async () => {
+    const at = site(new DelayedStore())
+    const visitors = await Promise.all(Array.from({ length: 6 }, async () => await member(at)))
+    const old = visitors.map((visitor) => visitor.copy())
+    const work = visitors.flatMap((visitor, i) =>
+      Array.from({ length: 4 }, async (_, turn) => {
+        await delay(turn * 2)
+        if (i === 0 && turn === 2) await logIn(visitor)
+        else await visitor.copy().visit(add('more'))
+      }),
+    )
+    await Promise.all([at.sessions.endAll(), Promise.allSettled(work)])
+    expect(await Promise.all(old.map(userOf))).toEqual([null, null, null, null, null, null])
+  })
+
+  it('ends what a process whose clock is a little ahead began before it, and none that begins long after', async () => {
+    const store = memory()
+    const [at, ahead] = [site(store), site(store)]
+    ahead.clock.advance(5_000)
+    const [before, later] = [await member(ahead), site(store)]
+    later.clock.advance(10_000)
+    const after = await member(later)
+    expect(await at.sessions.endAll()).toBe(1)
+    expect([await userOf(before), await userOf(after)]).toEqual([null, 'ada'])
+  })
+
+  it('comes to its end while new visitors come as fast as it ends them', async () => {
+    const store = memory()
+    const at = site(store)
+    const late = site(store)
+    late.clock.advance(60_000)
+    await Promise.all([shopper(at), shopper(at), shopper(at)])
+    let came = 0
+    at.sessions.on('ended', () => {
+      if (came++ < 50) void shopper(late)
+    })
+    expect(await at.sessions.endAll()).toBe(3)
+    expect(came).toBe(3)
   })
 })
 

@@ -59,6 +59,30 @@ describe('a wrong secret for a known ID', () => {
     }
     expect(site.suspected).toEqual([])
   })
+
+  test.each(['login', 'logout'] as const)('is one at the tombstone of a %s too: it opens, follows and ends nothing', async (end) => {
+    const site = new Site()
+    const owner = await site.member()
+    const { id } = owner
+    await owner.send(async (session) => {
+      session.data.cart.push('tea')
+      await session.login('ada')
+    })
+    const moved = owner.token
+    if (end === 'logout') await site.browser(firefox, moved).send(async (session) => await session.logout())
+    const ended = end === 'logout' ? owner.id : id
+
+    const guess = () => site.browser(firefox, ended! + randomBytes(24).toString('base64url'))
+    // As for any new visitor: a write begins a session of its own, where the right secret would be answered 409.
+    await guess().send((session) => void session.data.cart.push('mug'))
+    const told = site.told('ended').length
+    await guess().send(async (session) => await session.logout())
+    expect(site.told('ended')).toHaveLength(told)
+    const thief = guess()
+    await thief.send(async (session) => await session.login('ada'))
+    expect(await thief.send(({ data }) => data.cart)).toEqual([])
+    expect(await owner.send(({ userId, data }) => [userId, data.cart])).toEqual(end === 'login' ? ['ada', ['tea']] : [null, []])
+  })
 })
 
 describe('a late secret', () => {

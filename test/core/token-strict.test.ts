@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import type { Maybe, SessionRecord } from '../../src/core/store.ts'
 import { formatToken, hashSecret, mintId, mintKey, mintSecret } from '../../src/core/token.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { collect } from '../../src/testing/store-cases/rule.ts'
 import { type Browser, firefox } from './browser.ts'
 import { type Data, idle, renew, Site, slice } from './site.ts'
-import { Counted } from './store-over.ts'
+import { Counted, StoreOver } from './store-over.ts'
 
 describe('nothing that a client sends becomes an ID:', () => {
   const begin = async () => {
@@ -45,6 +46,22 @@ describe('nothing that a client sends becomes an ID:', () => {
       await openWith(site, cookie)
     expect(store.calls.get).toBe(get)
     expect(await owner.visit()).toBe('ada')
+  })
+
+  test('what the store is asked for is an ID alone: no part of a secret, right or wrong, is a key anywhere', async () => {
+    const keys: string[] = []
+    class Asked extends StoreOver {
+      override get(id: string): Maybe<SessionRecord | null> {
+        keys.push(id)
+        return super.get(id)
+      }
+    }
+    const site = new Site({ store: new Asked(memory()) })
+    const owner = await site.member()
+    const wrong = formatToken(owner.id!, mintSecret(mintKey()))
+    const unknown = formatToken(mintId(), owner.token!.slice(16))
+    for (const token of [owner.token!, wrong, unknown]) await site.browser(firefox, token).visit()
+    expect(keys).toEqual([owner.id, owner.id, unknown.slice(0, 16)])
   })
 
   test('a doubled cookie is no cookie', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   formatToken,
   hashSecret,
@@ -48,6 +48,18 @@ describe('a token', () => {
     }
     // Seven standard deviations.
     for (const sum of ones) expect(Math.abs(sum - count / 2)).toBeLessThan(7 * Math.sqrt(count / 4))
+  })
+
+  test('owes nothing to Math.random or the clock: with both standing still no two are alike', () => {
+    vi.useFakeTimers({ now: 0 })
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => {
+      vi.useRealTimers()
+      random.mockRestore()
+    })
+    const key = mintKey()
+    const parts = Array.from({ length: 10_000 }, () => [mintId(), mintSecret(key).slice(0, 21), mintKey()]).flat()
+    expect(new Set(parts).size).toBe(30_000)
   })
 
   test('is read only from what could have been issued', () => {

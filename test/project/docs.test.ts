@@ -5,6 +5,7 @@ import { buildIfNeeded, root } from '../../scripts/setup.mjs'
 import { SojournError, type SojournErrorCode } from '../../src/core/errors.ts'
 import { compileExamples } from './examples.ts'
 import { brokenLinks, parsePage, readPages } from './markdown.ts'
+import { missingTests } from './named-tests.ts'
 
 const pages = readPages(root)
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -86,6 +87,33 @@ describe('docs/errors.md', () => {
       ([, code, status]) => `${code} ${status}`,
     )
     expect(new Set(rows)).toEqual(new Set(codes.map((code) => `${code} ${new SojournError(code, '').status}`)))
+  })
+})
+
+describe('docs/security.md', () => {
+  test('names tests that are there, in every line of its tables', () => {
+    const page = pages.find(({ path }) => path === 'docs/security.md')!
+    expect(page.prose.filter((line) => line.startsWith('| ')).length).toBeGreaterThan(50)
+    expect(missingTests(root, page)).toEqual([])
+  })
+
+  test('a planted line without one, or with one that is not there, is found', () => {
+    const page = parsePage(
+      'docs/planted.md',
+      [
+        '| What “they saw” | Test |',
+        '| --- | --- |',
+        '| a | [docs](../test/project/docs.test.ts) “lead to files and headings that are there” |',
+        '| b | *(built on its own page)* |',
+        '| “c” | none |',
+        '| d | [imports](../test/project/imports.test.ts) “no such %s”, [gone](../test/gone.test.ts) “lead to files” |',
+      ].join('\n'),
+    )
+    expect(missingTests(root, page)).toEqual([
+      'docs/planted.md:5 names no test',
+      'docs/planted.md:6 names “no such %s”, which is not in ../test/project/imports.test.ts',
+      'docs/planted.md:6 names “lead to files”, which is not in ../test/gone.test.ts',
+    ])
   })
 })
 

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { startShop, temporaryStore, type ShopProcess } from './server.ts'
-import { errorCode, Visitor } from './visitor.ts'
+import { errorCode, read, type SessionAnswer, Visitor } from './visitor.ts'
 
 describe("a user's sessions", () => {
   let shop: ShopProcess
@@ -73,5 +74,91 @@ describe("a user's sessions", () => {
     expect(text.match(/This device/g)).toHaveLength(1)
     expect(text).toContain('just now')
     expect(text).toContain('End all other sessions')
+  })
+
+  it('can be ended on every page that a user sees, by a button for it', async () => {
+    const [user, stranger] = [await loggedIn('ada', 'countess'), new Visitor(shop.url)]
+    const logout = /<form method="post" action="\/logout">\s*<button[^>]*>Log out<\/button>/
+    for (const path of ['/', '/cart', '/account', '/elsewhere']) {
+      expect((await user.get(path)).text, path).toMatch(logout)
+      expect((await stranger.get(path)).text, path).not.toMatch(logout)
+    }
+  })
+})
+
+describe('a change of the password', () => {
+  let shop: ShopProcess
+  let password = 'countess'
+
+  beforeAll(async () => {
+    shop = await startShop({ SESSION_STORE: temporaryStore() })
+  })
+
+  async function loggedIn(): Promise<Visitor> {
+    const visitor = new Visitor(shop.url)
+    expect((await visitor.logIn('ada', password)).status).toBe(200)
+    return visitor
+  }
+
+  it('takes the current one, and is for those who are logged in', async () => {
+    const [user, stranger] = [await loggedIn(), new Visitor(shop.url)]
+    const change = { current: 'not it', next: 'analytical engine' }
+    for (const [visitor, status, code] of [
+      [user, 401, 'wrong_credentials'],
+      [stranger, 401, 'not_logged_in'],
+    ] as const) {
+      const answer = await visitor.post('/api/account/password', change)
+      expect([answer.status, errorCode(answer), answer.setCookies]).toEqual([status, code, []])
+    }
+    expect((await stranger.submit('/account/password', change)).headers.get('location')).toBe('/login?next=/account')
+    const short = await user.post('/api/account/password', { current: password, next: 'short' })
+    expect([short.status, errorCode(short)]).toEqual([400, 'bad_password'])
+    const page = await user.submit('/account/password', change)
+    expect([page.status, page.text]).toEqual([401, expect.stringContaining('This name and password do not match.')])
+    expect((await new Visitor(shop.url).logIn('ada', password)).status).toBe(200)
+  })
+
+  it('gives a new token, and offers to end the other sessions, which then are dead', async () => {
+    const [here, there] = [await loggedIn(), await loggedIn()]
+    expect((await here.get('/account')).text).toMatch(/<input type="checkbox" name="others" checked \/> Log me out everywhere else/)
+    const before = here.copy()
+    const answer = await here.submit('/account/password', { current: password, next: 'analytical engine', others: 'on' })
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/account'])
+    expect((await new Visitor(shop.url).logIn('ada', password)).status).toBe(401)
+    password = 'analytical engine'
+
+    expect(here.token?.slice(0, 16)).not.toBe(before.token?.slice(0, 16))
+    expect((await before.session()).userId).toBeNull()
+    expect((await there.session()).userId).toBeNull()
+    expect((await here.activeSessions()).map(({ current }) => current)).toEqual([true])
+    expect((await here.get('/account')).text).toContain('Your password is changed, and you are logged out everywhere else.')
+  })
+
+  it('leaves the others where the user wants it so', async () => {
+    const [here, there] = [await loggedIn(), await loggedIn()]
+    const next = 'difference engine'
+    const answer = await here.post('/api/account/password', { current: password, next, endOthers: false })
+    expect(read<SessionAnswer>(answer).userId).toBe('ada')
+    password = next
+    expect((await there.session()).userId).toBe('ada')
+    await loggedIn()
+  })
+
+  it('leaves no session to those who log in at the same time with the old one', async () => {
+    const here = await loggedIn()
+    const late = Array.from({ length: 8 }, () => new Visitor(shop.url))
+    const next = 'note G, in full'
+    const [changed, ...logins] = await Promise.all([
+      here.post('/api/account/password', { current: password, next }),
+      ...late.map(async (visitor, index) => {
+        await delay(index * 60)
+        return await visitor.logIn('ada', password)
+      }),
+    ])
+    password = next
+    expect(changed.status).toBe(200)
+    for (const { status } of logins) expect([200, 401, 403]).toContain(status)
+    for (const visitor of late) expect((await visitor.session()).userId).toBeNull()
+    expect((await here.activeSessions()).map(({ current }) => current)).toEqual([true])
   })
 })

@@ -80,7 +80,7 @@ export function shopThatEnds(environment: ShopEnvironment): Promise<Exit> {
 }
 
 function launch(environment: ShopEnvironment) {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...environment }
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ACCOUNTS: join(temporaryFolder(), 'accounts'), ...environment }
   const child = spawn(process.execPath, ['--import', 'tsx', 'examples/shop/server.ts'], {
     cwd: root,
     env,

@@ -122,6 +122,37 @@ describe('a folder', () => {
     await store.close()
   })
 
+  test('is all that the store makes, reads or removes, whatever an ID or a user is called', async () => {
+    const above = newFolder()
+    const folder = join(above, 'sessions')
+    writeFileSync(join(above, 'victim'), 'as it was')
+    const store = disk(folder)
+    await store.put(newRecord(), 0)
+    const below = () => readdirSync(folder).filter((file) => !file.endsWith('.sock'))
+    const files = below()
+    for (const name of [
+      '../victim',
+      '../../escaped',
+      join(above, 'victim'),
+      'a/b',
+      '..',
+      '.',
+      'data.mdb',
+      'victim\0.json',
+      '%2e%2e%2fvictim',
+    ]) {
+      expect(store.get(name)).toBe(null)
+      const record = newRecord({ id: name, userId: name })
+      await failureOf(async () => await store.put(record, 0)) // A store may refuse such an ID, or keep it.
+      await failureOf(async () => await store.put({ ...record, version: 2 }, 1))
+      for await (const { userId } of store.list(name)) expect(userId).toBe(name)
+      await failureOf(async () => await store.delete(name))
+    }
+    expect([readdirSync(above).toSorted(), below()]).toEqual([['sessions', 'victim'], files])
+    expect(readFileSync(join(above, 'victim'), 'utf8')).toBe('as it was')
+    await store.close()
+  })
+
   test('is one, opened twice in a process, by whatever path', async () => {
     const folder = newFolder()
     const one = disk(folder)

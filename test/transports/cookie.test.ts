@@ -128,6 +128,18 @@ describe('is answered as an anonymous visitor, who brings', () => {
   })
 })
 
+test.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'])(
+  'a cookie named %s beside a good one changes nothing, for this visitor or another',
+  async (name) => {
+    const inherited = Object.getOwnPropertyNames(Object.prototype)
+    const forged = `${name}=${'a'.repeat(48)}; ${name}[sid]=${'a'.repeat(48)}; ${name}.userId=admin`
+    for (const header of [`${forged}; ${await live()}`, `${await live()}; ${forged}`])
+      expect((await ask('GET', header)).body.toString()).toBe('41 false')
+    await expectAnonymous(forged)
+    expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(inherited)
+  },
+)
+
 test('a good cookie among fifteen kilobytes of others opens its session', async () => {
   expect((await ask('GET', `${'a=b; '.repeat(2950)}${await live()}`)).body.toString()).toBe('41 false')
 })

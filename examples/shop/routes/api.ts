@@ -1,14 +1,14 @@
 import { Router, type Response } from 'express'
 import { setTimeout as delay } from 'node:timers/promises'
-import { activeSessions, endOtherSessions, endSession, logIn } from '../account.ts'
+import { activeSessions, adminOf, changePassword, type Door, endOtherSessions, endSession, logIn } from '../account.ts'
+import { endEverybodysSessions, endSessionsOf, letIn, lockOut, userStates } from '../administration.ts'
 import { addToCart } from '../cart.ts'
 import { ShopError } from '../errors.ts'
 import { bodyOf, readDelay, readFlag, readQty, readSku, readText, readTheme } from '../input.ts'
-import type { LoginLimit } from '../login-limit.ts'
 import type { ShopSession, ShopSessions } from '../sessions.ts'
 
 /** The shop for scripts: the same as the pages, in JSON. */
-export function apiRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
+export function apiRoutes(sessions: ShopSessions, door: Door): Router {
   const router = Router()
 
   router.get('/session', (req, res) => {
@@ -41,7 +41,7 @@ export function apiRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
       password: readText(body, 'password'),
       remember: readFlag(remember, 'remember'),
     }
-    await logIn(session, credentials, limit, req.ip ?? '')
+    await logIn(session, credentials, door, req.ip ?? '')
     await answer(res, session)
   })
 
@@ -62,6 +62,42 @@ export function apiRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
   router.delete('/account/sessions/:id', async (req, res) => {
     const ended = await endSession(sessions, sessions.of(req), req.params.id)
     if (!ended) throw new ShopError(404, 'unknown_session', 'You have no such session, or it has ended already.')
+    res.sendStatus(204)
+  })
+
+  router.post('/account/password', async (req, res) => {
+    const session = sessions.of(req)
+    const body = bodyOf(req)
+    const { endOthers = true } = body
+    const form = { current: readText(body, 'current'), next: readText(body, 'next'), endOthers: readFlag(endOthers, 'endOthers') }
+    await changePassword(sessions, session, form, door, req.ip ?? '')
+    await answer(res, session)
+  })
+
+  router.get('/admin/users', async (req, res) => {
+    adminOf(sessions.of(req))
+    res.json(await userStates(sessions, door.credentials))
+  })
+
+  router.delete('/admin/sessions', async (req, res) => {
+    const session = sessions.of(req)
+    adminOf(session)
+    res.json({ ended: await endEverybodysSessions(sessions, session) })
+  })
+
+  router.delete('/admin/users/:id/sessions', async (req, res) => {
+    adminOf(sessions.of(req))
+    res.json({ ended: await endSessionsOf(sessions, req.params.id) })
+  })
+
+  router.put('/admin/users/:id/locked-out', async (req, res) => {
+    await lockOut(sessions, door.credentials, req.params.id, adminOf(sessions.of(req)))
+    res.sendStatus(204)
+  })
+
+  router.delete('/admin/users/:id/locked-out', async (req, res) => {
+    adminOf(sessions.of(req))
+    await letIn(door.credentials, req.params.id)
     res.sendStatus(204)
   })
 

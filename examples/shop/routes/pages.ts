@@ -1,10 +1,9 @@
 import { Router, type Response } from 'express'
-import { activeSessions, endOtherSessions, endSession, logIn } from '../account.ts'
+import { activeSessions, changePassword, type Door, endOtherSessions, endSession, logIn } from '../account.ts'
 import { addToCart, priceCart, removeFromCart } from '../cart.ts'
 import { allProducts, findProduct } from '../catalogue.ts'
 import { ShopError } from '../errors.ts'
 import { bodyOf, fromForm, readNext, readQty, readSku, readText, readTheme } from '../input.ts'
-import type { LoginLimit } from '../login-limit.ts'
 import type { ShopSessions } from '../sessions.ts'
 import { accountPage } from '../views/account.ts'
 import { cartPage } from '../views/cart.ts'
@@ -15,7 +14,7 @@ import { findUser } from '../users.ts'
 import { visitorOf } from '../visitor.ts'
 
 /** The shop for people: pages, and forms that change something and lead on to a page (303). */
-export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
+export function pageRoutes(sessions: ShopSessions, door: Door): Router {
   const router = Router()
 
   router.get('/', (req, res) => {
@@ -58,7 +57,7 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
     const next = readNext(body.next, '/')
     const credentials = { username: readText(body, 'username'), password: readText(body, 'password'), remember: body.remember === 'on' }
     try {
-      const user = await logIn(session, credentials, limit, req.ip ?? '')
+      const user = await logIn(session, credentials, door, req.ip ?? '')
       session.flash('notice', `You are logged in. Welcome, ${user.name}.`)
       res.redirect(303, session.url(next))
     } catch (cause) {
@@ -104,6 +103,23 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
     if (current) return res.redirect(303, session.url('/?bye'))
     session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
     res.redirect(303, session.url('/account'))
+  })
+
+  router.post('/account/password', async (req, res) => {
+    const session = sessions.of(req)
+    if (session.userId === null) return res.redirect(303, session.url('/login?next=/account'))
+    const body = bodyOf(req)
+    const endOthers = body.others === 'on'
+    const form = { current: readText(body, 'current'), next: readText(body, 'next'), endOthers }
+    try {
+      await changePassword(sessions, session, form, door, req.ip ?? '')
+      session.flash('notice', `Your password is changed${endOthers ? ', and you are logged out everywhere else' : ''}.`)
+      res.redirect(303, session.url('/account'))
+    } catch (cause) {
+      if (!(cause instanceof ShopError)) throw cause
+      if (cause.retryAfter !== undefined) res.set('Retry-After', String(cause.retryAfter))
+      show(res.status(cause.status), accountPage(visitorOf(session), await activeSessions(sessions, session), Date.now(), cause.message))
+    }
   })
 
   return router

@@ -4,7 +4,8 @@ import { ago } from './format.ts'
 import { html, type Html } from './html.ts'
 import { layout } from './layout.ts'
 
-export function accountPage(visitor: Visitor, active: readonly ActiveSession[], now: number): Html {
+/** @param problem why the last change of the password failed */
+export function accountPage(visitor: Visitor, active: readonly ActiveSession[], now: number, problem?: string): Html {
   const others = active.filter(({ current }) => !current).length
   return layout({
     title: 'Your account',
@@ -25,8 +26,32 @@ export function accountPage(visitor: Visitor, active: readonly ActiveSession[], 
           <button class="button outline danger" name="others" value="yes">End all other sessions</button>
         </form>`
       }
+      ${passwordForm(problem, visitor)}
+      ${visitor.user?.isAdmin === true && html`<p><a href="${visitor.url('/admin')}">Administration</a></p>`}
     </section>`,
   })
+}
+
+function passwordForm(problem: string | undefined, { url }: Visitor): Html {
+  return html`<form class="card form" method="post" action="${url('/account/password')}">
+    <h2>Change your password</h2>
+    ${problem !== undefined && html`<p class="problem" role="alert" id="problem">${problem}</p>`}
+    <label for="current">Current password</label>
+    <input id="current" name="current" type="password" autocomplete="current-password" required maxlength="256" />
+    <label for="next">New password</label>
+    <input
+      id="next"
+      name="next"
+      type="password"
+      autocomplete="new-password"
+      required
+      minlength="8"
+      maxlength="256"
+      ${problem !== undefined && html` aria-describedby="problem"`}
+    />
+    <label class="check"><input type="checkbox" name="others" checked /> Log me out everywhere else</label>
+    <button class="button">Change password</button>
+  </form>`
 }
 
 function row({ id, current, device, createdAt, lastSeenAt }: ActiveSession, now: number, { url }: Visitor): Html {

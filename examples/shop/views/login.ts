@@ -45,6 +45,8 @@ export function loginPage(visitor: Visitor, { next, username, problem }: LoginFo
           <dd><code>ada</code> / <code>countess</code></dd>
           <dt>Alan Turing</dt>
           <dd><code>alan</code> / <code>enigma</code></dd>
+          <dt>Grace Hopper, administrator</dt>
+          <dd><code>grace</code> / <code>nanosecond</code></dd>
         </dl>
       </aside>
     </section>`,

@@ -109,6 +109,19 @@ export function sqlCases(kit: Kit): void {
     expect(await collect(store.list(longest.userId!))).toEqual([longest])
   })
 
+  test('two tables in one database see nothing of each other', async () => {
+    const [one, other] = [await create(), await create()]
+    const record = newRecord({ userId: 'ada' })
+    expect(await one.put(record, 0)).toBe(true)
+    expect(await other.get(record.id)).toBe(null)
+    expect(await other.put({ ...record, version: record.version + 1 }, record.version)).toBe(false)
+    expect(await other.delete(record.id)).toBe(false)
+    expect(await collect(other.list('ada'))).toEqual([])
+    expect(await collect(other.list())).toEqual([])
+    expect(await other.sweep(record.expiresAt, 10)).toEqual({ removed: [], more: false })
+    expect(await one.get(record.id)).toEqual(record)
+  })
+
   test('hostile data come back character by character', async () => {
     const store = await create()
     const texts = [
