@@ -5,7 +5,8 @@ import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { decodeHead, decodeTombstone, encodeHead, showsCurrent } from './head.ts'
 import { LateChanges } from './late-changes.ts'
-import { OpenSession } from './open-session.ts'
+import { OpenSession, type Shown } from './open-session.ts'
+import { deviceOf, isLocked, revised, unlock } from './record.ts'
 import { judge } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
@@ -28,7 +29,11 @@ export interface Sessions<Data extends object> {
   end(id: SessionId): Promise<boolean>
   /** Ends all sessions of a user but the one named. @returns how many */
   endUser(userId: string, options?: { readonly except?: SessionId | null | undefined }): Promise<number>
-  /** Stored data of a session that no release of the application could read so far, as it was found; null when there are none. */
+  /**
+   * Stored data of a session that no release of the application could read so far, as it was found; null when there are none.
+   *
+   * @throws ERR_SOJOURN_OPTION for a session that is bound to its client, of whose data nobody else can read anything
+   */
   setAside(id: SessionId): Promise<string | null>
   /** Removes what has expired, now; it happens by itself as well. @returns how many records went */
   sweep(): Promise<number>
@@ -154,16 +159,22 @@ export class Manager<Data extends object> implements Sessions<Data> {
     const standing = standingOf(record, now)
     if (record === null || standing === 'gone') return new OpenSession(this, view)
     const hash = hashSecret(secret)
-    if (showsCurrent(record.head, hash)) return OpenSession.live(this, view, record, { secret, kind: 'current' })
+    if (showsCurrent(record.head, hash)) return this.#live(view, record, { secret, kind: 'current' }, hash)
     if (standing === 'tombstone') {
       const left = decodeTombstone(record.head)
       const answers = (left?.cause === 'login' || left?.cause === 'logout') && left.hashes.some((good) => sameHash(good, 0, hash))
-      return answers ? OpenSession.moved(this, view, record) : new OpenSession(this, view)
+      if (!answers) return new OpenSession(this, view)
+      unlock(record, secret, hash)
+      return OpenSession.moved(this, view, record)
     }
     const { kind } = this.#verdict(record, secret, hash, now)
     if (kind === 'unknown') return new OpenSession(this, view)
     if (kind === 'late') return this.#refuseOr(view, record, secret, hash)
-    return OpenSession.live(this, view, record, { secret, kind })
+    return this.#live(view, record, { secret, kind }, hash)
+  }
+
+  #live(view: RequestView, record: SessionRecord, shown: Shown, hash: string): OpenSession<Data> {
+    return unlock(record, shown.secret, hash) ? OpenSession.live(this, view, record, shown) : new OpenSession(this, view)
   }
 
   #verdict(record: SessionRecord, secret: string, hash: string, now: number): ReturnType<typeof judge> {
@@ -197,7 +208,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
       const { id, userId }: SessionRecord = record
       const verdict = this.#verdict(record, secret, hash, now)
       if (verdict.kind === 'unknown') return new OpenSession(this, view)
-      if (verdict.kind !== 'late') return OpenSession.live(this, view, record, { secret, kind: verdict.kind })
+      if (verdict.kind !== 'late') return this.#live(view, record, { secret, kind: verdict.kind }, hash)
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })
@@ -207,7 +218,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
       if (verdict.next === null) return OpenSession.late(this, view, record)
       const head = encodeHead({ ...decodeHead(record.head)!, renewal: verdict.next })
       // Not a use: the times stay as they are.
-      const marked: SessionRecord = { ...record, version: record.version + versionStep(), head }
+      const marked: SessionRecord = revised(record, { version: record.version + versionStep(), head }, now)
       const landed: boolean = yield* land(core, marked, record.version)
       if (landed) {
         core.events.emit('suspected', { id, userId, reason: 'late' })
@@ -226,8 +237,8 @@ export class Manager<Data extends object> implements Sessions<Data> {
   async *#list(userId: string): AsyncGenerator<SessionInfo> {
     for await (const record of listRecords(this.core, userId)) {
       if (standingOf(record, this.core.clock.now()) !== 'live') continue
-      const { id, createdAt, lastSeenAt, expiresAt, head } = record
-      yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }
+      const { id, createdAt, lastSeenAt, expiresAt } = record
+      yield { id, userId: record.userId, device: deviceOf(record), createdAt, lastSeenAt, expiresAt }
     }
   }
 
@@ -245,6 +256,12 @@ export class Manager<Data extends object> implements Sessions<Data> {
     if (!isSessionId(id)) return null
     const record = await run(readFresh(this.core, id))
     if (record === null || standingOf(record, this.core.clock.now()) !== 'live') return null
+    if (isLocked(record)) {
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `What was set aside of session ${id} can't be read without its client's cookie, since encryption.bind is 'client'; mend the schema or \`migrate\`, and the client's next request reads it.`,
+      )
+    }
     return this.core.format.asideOf(record.data)
   }
 

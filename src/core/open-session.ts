@@ -8,6 +8,7 @@ import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf } from './head.ts'
 import { create, type Issued, login } from './login.ts'
 import type { Manager } from './manager.ts'
+import { isStale } from './record.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
@@ -70,7 +71,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, (error) => this.report(error))
   }
 
   static live<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord, shown: Shown): OpenSession<Data> {
@@ -153,7 +154,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (this.#state === 'ended' || this.#state === 'late') this.#leave()
     const source = {
       record: this.#record,
-      baseText: this.#copy.baseText,
+      baseText: () => this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
       device: this.#device(),
@@ -299,7 +300,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
     const renewing = !isPublic && this.#isRenewalDue()
-    if (!changed && !renewing) return this.#noteUse()
+    if (!changed && !renewing && this.#toReseal() === null) return this.#noteUse()
     // A commit may have had nothing to write after all, and so noted no use.
     const taken = (committed: Committed<Data>): Maybe<void> => {
       this.#take(committed)
@@ -329,7 +330,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return {
       record: this.#record!,
       changed,
-      baseText: this.#copy.baseText!,
+      baseText: () => this.#copy.baseText!,
       base: () => this.#copy.base(),
       mine: () => this.#content(),
       update,
@@ -337,7 +338,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
         renewing && this.#shown !== null
           ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked }
           : null,
+      reseal: this.#toReseal(),
     }
+  }
+
+  /** The secret that was shown, where the record that it opened is to be sealed anew, under the current key. */
+  #toReseal(): Secret | null {
+    return this.#shown !== null && isStale(this.#record!) ? this.#shown.secret : null
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {
