@@ -187,7 +187,7 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
     }
   }
   if (head === latest.head && (text === null || text === latest.data) && !anew) return null
-  return successor(core, latest, { head, data: text ?? undefined }, now, secrets)
+  return successor(core, latest, { head, data: text ?? undefined, secrets, anew }, now)
 }
 
 function composeData<Data extends object>(

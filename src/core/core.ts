@@ -5,11 +5,11 @@ import { isRemembered } from './head.ts'
 import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
-import { revised } from './record.ts'
+import { type Changes, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
 import type { Sealing } from './sealing/sealing.ts'
 import type { Maybe, SessionRecord, Store } from './store.ts'
-import { type Secret, versionStep } from './token.ts'
+import { versionStep } from './token.ts'
 
 /** Where the time comes from; `Date` is one. */
 export interface Clock {
@@ -118,24 +118,19 @@ export async function* listRecords({ store }: Core, userId: string): AsyncGenera
   }
 }
 
-/**
- * The next record over one: only what is said changes, and the last use if it has moved by more than a slice.
- *
- * @param secrets that will open it and did not before
- */
+/** The next record over one: only what is said changes, and the last use if it has moved by more than a slice. */
 export function successor(
   { policy }: Core,
   record: SessionRecord,
-  { head, data }: { head: string; data: string | undefined },
+  { head, ...change }: Omit<Changes, 'version' | 'lastSeenAt' | 'expiresAt'> & { head: string },
   now: number,
-  secrets: readonly Secret[],
 ): SessionRecord {
   const limits = limitsOf(policy, head)
   // Within a slice the times stay, so that no store moves an index entry for nothing.
   const moved = now - record.lastSeenAt > limits.slice
   const lastSeenAt = moved ? now : record.lastSeenAt
   const expiresAt = moved ? expiry(record.createdAt, now, limits) : record.expiresAt
-  return revised(record, { version: record.version + versionStep(), lastSeenAt, expiresAt, head, data }, now, secrets)
+  return revised(record, { ...change, version: record.version + versionStep(), lastSeenAt, expiresAt, head }, now)
 }
 
 /** A store's failure as the one class of error; what already is one stays as it is. */

@@ -342,9 +342,16 @@ export class OpenSession<Data extends object> implements Session<Data> {
     }
   }
 
-  /** The secret that was shown, where the record that it opened is to be sealed anew, under the current key. */
+  /**
+   * The secret that was shown, where the record that it opened is to be sealed anew, under the current key: together with a use that
+   * is to be noted anyway. So while some processes have the old order of keys and some the new one, and each seals anew what the
+   * others sealed, that is at most once a slice.
+   */
   #toReseal(): Secret | null {
-    return this.#shown !== null && isStale(this.#record!) ? this.#shown.secret : null
+    const record = this.#record!
+    if (this.#shown === null || !isStale(record)) return null
+    const { policy, clock } = this.#manager.core
+    return clock.now() - record.lastSeenAt > limitsOf(policy, record.head).slice ? this.#shown.secret : null
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {

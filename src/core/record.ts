@@ -8,15 +8,11 @@ import { hashSecret, type Secret } from './token.ts'
  * here alone it is told which.
  */
 
-const none: readonly Secret[] = []
+export type { Changes } from './sealing/sealed-record.ts'
 
-/**
- * The next record over one. Never a spread of the old one: a sealed record is more than its fields.
- *
- * @param secrets that will open it and did not before, or are to open it under the current key: for a session that is bound to its client
- */
-export function revised(record: SessionRecord, changes: Changes, now: number, secrets: readonly Secret[] = none): SessionRecord {
-  if (record instanceof SealedRecord) return record.revised(changes, secrets, () => openers(changes.head ?? record.head, now))
+/** The next record over one. Never a spread of the old one: a sealed record is more than its fields. */
+export function revised(record: SessionRecord, changes: Changes, now: number): SessionRecord {
+  if (record instanceof SealedRecord) return record.revised(changes, () => openers(changes.head ?? record.head, now))
   const { version, lastSeenAt = record.lastSeenAt, expiresAt = record.expiresAt, head = record.head, data = record.data } = changes
   return { id: record.id, version, userId: record.userId, createdAt: record.createdAt, lastSeenAt, expiresAt, head, data }
 }

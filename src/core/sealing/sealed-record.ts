@@ -22,6 +22,10 @@ export interface Changes {
   readonly expiresAt?: number | undefined
   readonly head?: string | undefined
   readonly data?: string | undefined
+  /** Secrets that its data are to be read by from now on, or by the current key from now on. */
+  readonly secrets?: readonly Secret[] | undefined
+  /** Whether all that can be is sealed anew, under the current key. */
+  readonly anew?: boolean | undefined
 }
 
 export interface SealedFields {
@@ -32,7 +36,7 @@ export interface SealedFields {
   readonly expiresAt: number
   /** The core's own, as the core reads it. */
   readonly head: string
-  /** The server's key that all but the wraps and a client's data is sealed under. */
+  /** The server's key that authenticates it. */
   readonly key: ServerKey
   readonly owner: Owner
   /** Null for a session that is not bound to its client. */
@@ -80,7 +84,7 @@ export class SealedRecord implements SessionRecord {
     this.#wraps = fields.wraps
     this.#sealed = sealed
     this.#text = text
-    this.#stale = fields.key !== context.keys.current
+    this.#stale = fields.key !== context.keys.current || fields.owner.key !== context.keys.current
   }
 
   get userId(): string | null {
@@ -101,7 +105,7 @@ export class SealedRecord implements SessionRecord {
   get stored(): SessionRecord {
     const { id, version, createdAt, lastSeenAt, expiresAt, head, owner, handed } = this
     const data = this.#sealedData()
-    const body = joinParts({ owner: owner.sealed, wraps: this.#wraps, handed, head })
+    const body = joinParts({ owner: owner.stored, wraps: this.#wraps, handed, head })
     const record = { id, version, userId: owner.name, createdAt, lastSeenAt, expiresAt, data }
     return { ...record, head: formatHead(this.#key.id, this.#key.mac(authenticated(record, body)), body) }
   }
@@ -137,15 +141,16 @@ export class SealedRecord implements SessionRecord {
   }
 
   /**
-   * The next record of the session, under the current key.
+   * The next record of the session, authenticated and its data sealed under the current key. What the store calls its user changes
+   * only where all is sealed anew: who lists a user's sessions meanwhile could miss one that went to and fro.
    *
-   * @param secrets for which the data key is to be wrapped: those that are given to the client, and the one that it showed
-   * @param hashes of the secrets that will open it: other wraps go
+   * @param hashes of the secrets that will open it: wraps for others go
    */
-  revised(changes: Changes, secrets: readonly Secret[], hashes: () => readonly string[]): SealedRecord {
-    const { data } = changes
+  revised(changes: Changes, hashes: () => readonly string[]): SealedRecord {
+    const { data, secrets = [], anew = false } = changes
     const wraps = this.client === null ? '' : keepWraps(this.#wrapsWith(secrets), hashes())
-    const fields = { ...this.#next(changes), owner: this.owner.under(this.#context.keys.current), wraps }
+    const owner = anew ? this.owner.under(this.#context.keys.current) : this.owner
+    const fields = { ...this.#next(changes), owner, wraps }
     return data === undefined || data === this.#text
       ? new SealedRecord(this.#context, fields, this.#sealed, this.#text)
       : new SealedRecord(this.#context, fields, null, data)
@@ -158,10 +163,10 @@ export class SealedRecord implements SessionRecord {
    */
   buried(changes: Changes, hashes: readonly string[], target: SealedRecord | null): SealedRecord {
     const { client } = this
-    const owner = new Owner(this.#context.keys.current, this.id, null, '')
+    const owner = Owner.of(this.#context.keys.current, this.id, null, null)
     const handed = client === null || client.isLocked || !target?.client ? null : client.handOn(target.client, target.id)
-    const wraps = handed === null ? '' : keepWraps(this.#wraps, hashes)
-    return new SealedRecord(this.#context, { ...this.#next(changes), owner, wraps, handed: handed ?? '' }, '', '')
+    const key = handed === null ? { client: null, wraps: '', handed: '' } : { client, wraps: keepWraps(this.#wraps, hashes), handed }
+    return new SealedRecord(this.#context, { ...this.#next(changes), owner, ...key }, '', '')
   }
 
   #next({ version, lastSeenAt, expiresAt, head }: Changes): Omit<SealedFields, 'owner' | 'wraps'> {

@@ -47,10 +47,14 @@ export class SealedStore implements Store {
     return this.#store.delete(id)
   }
 
-  /** A user is called otherwise under each key: from the oldest to the current one, since a write moves a record that way. */
+  /**
+   * A user is called otherwise under each key, and a write moves a record to the name that its process writes. While processes
+   * with the old order of keys and with the new one write at once that may be either way, so both ways are gone.
+   */
   async *list(userId?: string): AsyncGenerator<SessionRecord, void> {
     const { all } = this.#context.keys
-    const names = userId === undefined ? [undefined] : all.map((key) => key.nameOf(userId)).toReversed()
+    const under = userId === undefined ? [undefined] : all.map((key) => key.nameOf(userId))
+    const names = [...under.slice(1).toReversed(), ...under]
     const listed = new Set<string>()
     for (const name of names) {
       for await (const stored of this.#store.list(name)) {
@@ -82,7 +86,8 @@ export class SealedStore implements Store {
       return this.#refuse(keyUnknown(id, `it was sealed under the key ${printable(keyIdOf(head))}, which is none of these`), id)
     const parts = sameHash(head, headMacAt, key.mac(authenticated(stored, bodyOf(head)))) ? partsOf(head) : null
     if (parts === null) return this.#refuse(tampered(id, 'the record'), id)
-    const owner = new Owner(key, id, stored.userId, parts.owner)
+    const owner = Owner.read(keys, id, stored.userId, parts.owner)
+    if (owner === null) return this.#refuse(keyUnknown(id, 'its user was sealed under a key that is none of these'), id)
     const client = parts.wraps === '' ? null : ClientKey.locked()
     const { version, createdAt, lastSeenAt, expiresAt } = stored
     const { wraps, handed } = parts
@@ -100,8 +105,7 @@ export class SealedStore implements Store {
     const { id, userId, head } = removed
     const parts = isSealed(head) ? partsOf(head) : null
     if (parts === null) return removed
-    const key = this.#context.keys.byId(keyIdOf(head))
-    const owner = key === null ? null : new Owner(key, id, userId, parts.owner)
+    const owner = Owner.read(this.#context.keys, id, userId, parts.owner)
     return { id, userId: owner?.userId ?? null, head: parts.head }
   }
 }
