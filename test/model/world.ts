@@ -114,6 +114,10 @@ export class World {
   /** A stored record as the core had it before it was sealed. */
   readonly opened = (record: SessionRecord): SessionRecord => this.#overheard.opened(record)
 
+  /** Whether a tombstone means this user. */
+  readonly isNamed = (name: string | null, userId: string): boolean =>
+    managerOf(this.nodes[0]!).core.sealing?.isNamed(name, userId) ?? name === userId
+
   /** Orders all that is observed. */
   moment(): number {
     return ++this.#moment
