@@ -16,10 +16,12 @@ export type ShopSession = Session<ShopData>
 export type ShopSessions = Sessions<ShopData>
 
 /** The shop's sessions, in the store that the settings name. Everything that is not said here is the library's safe default. */
-export async function openSessions({ store, idle, absolute }: Settings): Promise<ShopSessions> {
+export async function openSessions({ store, keys, idle, absolute }: Settings): Promise<ShopSessions> {
   return createSessions<ShopData>({
     store: await openStore(store),
     initial: () => ({ cart: [], preferences: { theme: 'light' } }),
     timeouts: { idle, absolute },
+    // A cart is readable only while its visitor is there.
+    encryption: keys.length > 0 ? { keys, bind: 'client' } : undefined,
   })
 }

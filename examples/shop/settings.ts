@@ -4,6 +4,8 @@ export interface Settings {
   readonly port: number
   /** Where the sessions live, as a URL: `disk:./folder`, `redis://localhost`, `postgres://shop@localhost/shop`. It may hold a password. */
   readonly store: string
+  /** Keys that encrypt the sessions, the one that seals first: none, and they are stored as they are. */
+  readonly keys: readonly string[]
   readonly idle: string
   readonly absolute: string
   /** How many processes serve the shop on one port. */
@@ -15,6 +17,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     host: env.HOST || '127.0.0.1',
     port: wholeNumber('PORT', env.PORT || '3000', 0, 65_535),
     store: env.SESSION_STORE || 'disk:./.data/sessions',
+    keys: env.SESSION_KEYS ? env.SESSION_KEYS.split(',') : [],
     idle: env.IDLE_TIMEOUT || '30m',
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),
