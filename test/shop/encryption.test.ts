@@ -27,7 +27,7 @@ async function visit(environment: Record<string, string>) {
 
 describe('the shop with SESSION_KEYS', () => {
   it('leaves nothing readable on the disk, and serves the visitor after a restart, also with the next key', async () => {
-    const { visitor, folder, bytes } = await visit({ SESSION_KEYS: old! })
+    const { visitor, folder, bytes } = await visit({ SESSION_KEYS: old })
     for (const word of ['"cart"', '"mug"', '"preferences"']) expect(bytes).not.toContain(word)
 
     const session = async (keys: string): Promise<SessionAnswer> => {
@@ -39,8 +39,8 @@ describe('the shop with SESSION_KEYS', () => {
     }
     const member = { userId: 'ada', cart: [{ sku: 'mug', qty: 1 }] }
     expect(await session(`${next},${old}`)).toMatchObject(member)
-    expect(await session(next!)).toMatchObject({ userId: null, cart: [] })
-    expect(await session(old!)).toMatchObject(member)
+    expect(await session(next)).toMatchObject({ userId: null, cart: [] })
+    expect(await session(old)).toMatchObject(member)
   })
 
   it('which are what keeps it from being readable', async () => {
