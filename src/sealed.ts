@@ -136,7 +136,7 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
   }
   const store = new TimedStore(revocations, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout'))
   const sweepInterval = parseDuration(options.sweepInterval ?? '60s', 'sweepInterval')
-  return new RevocableSealedManager(parts, { store, events, clock, policy, maxPerUser: null }, sweepInterval)
+  return new RevocableSealedManager(parts, { store, events, clock, policy, maxPerUser: null, sealing: null }, sweepInterval)
 }
 
 const known: readonly (keyof SealedOptions<object>)[] = [

@@ -6,12 +6,14 @@ import { type CrossOriginOptions, resolveTrusted } from './core/cross-origin.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
+import { type KeyMaterial, parseKeys } from './core/keyring.ts'
 import { Manager, type Sessions } from './core/manager.ts'
 import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import type { PolicyName } from './core/presets.ts'
 import { parseSize, type Size } from './core/size.ts'
+import { Sealing } from './core/sealing/sealing.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
@@ -86,10 +88,29 @@ export interface SessionsOptions<Data extends object> {
    * @default '10s'
    */
   readonly watchInterval?: Duration | undefined
+  /**
+   * Encrypts sessions before they reach the store: docs/encryption.md.
+   * @default none: a store holds hashes of the secrets, and users, devices and data as they are
+   */
+  readonly encryption?: EncryptionOptions | undefined
   /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
   /** Where the time comes from. @default Date */
   readonly clock?: Clock | undefined
+}
+
+export interface EncryptionOptions {
+  /**
+   * 32 random bytes or more each, as base64, base64url or hexadecimal text, or as bytes: `openssl rand -base64 32`. The first one
+   * seals, all open, and what another one than the first had sealed is sealed anew when it is used.
+   */
+  readonly keys: readonly KeyMaterial[]
+  /**
+   * What opens a session's data: `'server'`, these keys; `'client'`, these keys together with a secret that the client alone has, so
+   * that nobody can read them while the client is away. It decides of new sessions: one that is there stays as it is until its login.
+   * @default 'server'
+   */
+  readonly bind?: 'server' | 'client' | undefined
 }
 
 /** Options of which `initial` may be missing only where an empty object is valid data. */
@@ -128,10 +149,14 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
       `clock.now() answered ${String(clock.now())}; it must answer whole milliseconds since the epoch.`,
     )
   }
+  const events = new Events()
+  const sealing = resolveSealing(options.encryption, events)
+  const timed = new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout'))
   const core: DataCore<Data> = {
-    store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
+    store: sealing === null ? timed : sealing.over(timed),
+    sealing,
     maxPerUser: resolveMax(options.maxPerUser),
-    events: new Events(),
+    events,
     clock,
     policy: resolvePolicy(options.timeouts, options.policy),
     format: new ContentFormat({
@@ -166,6 +191,22 @@ function transportsOf({ transports, cookie: options }: Pick<SessionsOptions<obje
   )
 }
 
+function resolveSealing(options: EncryptionOptions | undefined, events: Events): Sealing | null {
+  if (options === undefined) return null
+  if (typeof options !== 'object' || options === null) {
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      `encryption is ${options === null ? 'null' : `a ${typeof options}`}; it must be { keys: [process.env.SESSION_KEY] }.`,
+    )
+  }
+  checkKeys(options, knownEncryption, 'encryption.')
+  const { keys, bind = 'server' } = options
+  if (bind !== 'server' && bind !== 'client') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `encryption.bind is ${JSON.stringify(bind)}; it must be 'server' or 'client'.`)
+  }
+  return new Sealing(parseKeys(keys, 'encryption.keys'), bind, (error, id) => events.emit('error', { error, id }))
+}
+
 function resolveMax(max: number | MaxPerUser | undefined): MaxPerUser | null {
   if (max === undefined) return null
   const resolved: MaxPerUser | null = typeof max === 'number' ? { count: max, beyond: 'end-oldest' } : max
@@ -197,7 +238,9 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'storeTimeout',
   'onStoreError',
   'watchInterval',
+  'encryption',
   'sweepInterval',
   'clock',
 ]
 const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
+const knownEncryption: readonly (keyof EncryptionOptions)[] = ['keys', 'bind']

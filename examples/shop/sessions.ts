@@ -19,7 +19,7 @@ export type ShopSessions = Sessions<ShopData>
 const makers = { cookie, url, header }
 
 /** The shop's sessions, in the store that the settings name. Everything that is not said here is the library's safe default. */
-export async function openSessions({ store, transports, idle, absolute }: Settings, credentials: Credentials): Promise<ShopSessions> {
+export async function openSessions({ store, transports, keys, idle, absolute }: Settings, credentials: Credentials): Promise<ShopSessions> {
   return createSessions<ShopData>({
     store: await openStore(store),
     initial: () => ({ cart: [], preferences: { theme: 'light' } }),
@@ -27,5 +27,7 @@ export async function openSessions({ store, transports, idle, absolute }: Settin
     transports: transports.map((name) => makers[name]()),
     // A login that was checked under a password that is none by now is refused.
     epoch: (userId) => credentials.epochOf(userId),
+    // A cart is readable only while its visitor is there.
+    encryption: keys.length > 0 ? { keys, bind: 'client' } : undefined,
   })
 }

@@ -10,6 +10,8 @@ export interface Settings {
   readonly transports: readonly TransportName[]
   /** The folder for what changes of the accounts. */
   readonly accounts: string
+  /** Keys that encrypt the sessions, the one that seals first: none, and they are stored as they are. */
+  readonly keys: readonly string[]
   readonly idle: string
   readonly absolute: string
   /** How many processes serve the shop on one port. */
@@ -25,6 +27,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     store: env.SESSION_STORE || 'disk:./.data/sessions',
     transports: transportNames(env.SESSION_TRANSPORT || 'cookie'),
     accounts: env.ACCOUNTS || './.data/accounts',
+    keys: env.SESSION_KEYS ? env.SESSION_KEYS.split(',') : [],
     idle: env.IDLE_TIMEOUT || '30m',
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),

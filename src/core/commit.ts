@@ -4,6 +4,7 @@ import { type DataCore, land, readFresh, successor } from './core.ts'
 import { contention, goneError, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { decodeHead, encodeHead } from './head.ts'
+import { isStale, likewise, revised } from './record.ts'
 import { give, isDue, judge } from './renewal.ts'
 import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { Maybe, SessionRecord } from './store.ts'
@@ -16,7 +17,7 @@ export interface Change<Data extends object> {
   /** Whether the request changed the data. */
   readonly changed: boolean
   /** The data that it started from, as text, and decoded. */
-  readonly baseText: string
+  readonly baseText: () => string
   readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: () => Content<Data>
@@ -24,6 +25,8 @@ export interface Change<Data extends object> {
   readonly update: ((data: Data) => unknown) | null
   /** The shown secret, when its standing in the head may change; null when the head is none of this request's business. */
   readonly shown: { readonly secret: Secret; readonly hint: string; readonly asked: boolean } | null
+  /** The shown secret, where what it opened is to be sealed anew under the current key. */
+  readonly reseal: Secret | null
 }
 
 export type Rework<Data> = (mine: Content<Data>) => Content<Data>
@@ -122,7 +125,7 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
     for (let tries = 1; ; tries++) {
       if (standingOf(latest, core.clock.now()) !== 'live') {
         // What is known may be old: a refusal is decided on what the store has now.
-        const stored: SessionRecord | null = yield* readFresh(core, latest.id)
+        const stored: SessionRecord | null = likewise(yield* readFresh(core, latest.id), latest)
         if (stored === null || standingOf(stored, core.clock.now()) !== 'live') throw goneError(latest.id, stored)
         latest = stored
       }
@@ -145,7 +148,8 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
       if (members.length === 0) return latest
       // Processes that fight for one record take turns better when they don't come back in step.
       if (tries > 3) yield* wait(new Promise<void>((resolve) => setTimeout(resolve, Math.random() * tries)))
-      latest = (yield* readFresh(core, latest.id)) ?? { ...latest, expiresAt: 0 }
+      const { version } = latest
+      latest = likewise(yield* readFresh(core, latest.id), latest) ?? revised(latest, { version, expiresAt: 0 }, core.clock.now())
     }
   } catch (error) {
     for (const member of members) member.fail(error)
@@ -160,33 +164,43 @@ function changesData<Data extends object>(change: Change<Data>): boolean {
 /** The next record with all members' changes; null when there is nothing to write. Members that can't be stored have failed. */
 function compose<Data extends object>(core: DataCore<Data>, members: readonly Member<Data>[], latest: SessionRecord): SessionRecord | null {
   const now = core.clock.now()
-  let text = latest.data
+  // The data are read when somebody writes to them: to open them may cost.
+  let text: string | null = null
   let head = latest.head
+  let anew = false
+  const secrets: Secret[] = []
   for (const member of members) {
     try {
-      const draft = composeData(core, member.change, text)
+      const draft: Draft<Data> = composeData(core, member.change, latest, text)
       const renewed = renewHead(core, member.change, head, now, draft)
       text = draft.text ?? text
       head = renewed
       member.draft = draft
+      if (draft.secret !== null) secrets.push(draft.secret)
+      if (member.change.reseal !== null && isStale(latest)) {
+        secrets.push(member.change.reseal)
+        anew = true
+      }
     } catch (error) {
       member.draft = null
       member.fail(error)
     }
   }
-  if (head === latest.head && text === latest.data) return null
-  return successor(core, latest, { head, data: text }, now)
+  if (head === latest.head && (text === null || text === latest.data) && !anew) return null
+  return successor(core, latest, { head, data: text ?? undefined, secrets, anew }, now)
 }
 
 function composeData<Data extends object>(
   core: DataCore<Data>,
   { changed, baseText, base, mine, update }: Change<Data>,
-  text: string,
+  latest: SessionRecord,
+  changedText: string | null,
 ): Draft<Data> {
   const draft: Draft<Data> = { text: null, rework: asItIs, secret: null, result: null, collisions: [], confirmed: false, unshown: false }
   if (!changed && update === null) return draft
   const { format, rules } = core
-  const theirs = baseText === text ? null : readContent(core, text)
+  const text = changedText ?? latest.data
+  const theirs = baseText() === text ? null : readContent(core, text)
   const merged = (own: Content<Data>) => (theirs === null ? { content: own, collisions: [] } : mergeContent(base(), theirs, own, rules))
   let content: Content<Data>
   if (changed) ({ content, collisions: draft.collisions } = merged(mine()))
@@ -260,9 +274,9 @@ export function readContent<Data extends object>({ format }: DataCore<Data>, tex
 
 function settle<Data extends object>({ events }: DataCore<Data>, { draft, settle: tell }: Member<Data>, record: SessionRecord): void {
   const { text, rework, secret, result, collisions, confirmed, unshown } = draft!
-  const { id, userId } = record
-  if (collisions.length > 0) events.emit('conflict', { id, userId, paths: collisions })
-  if (confirmed) events.emit('renewed', { id, userId })
-  if (unshown) events.emit('suspected', { id, userId, reason: 'unshown' })
+  const { id } = record
+  if (collisions.length > 0) events.emit('conflict', { id, userId: record.userId, paths: collisions })
+  if (confirmed) events.emit('renewed', { id, userId: record.userId })
+  if (unshown) events.emit('suspected', { id, userId: record.userId, reason: 'unshown' })
   tell({ record, text, rework, secret, result })
 }

@@ -5,7 +5,9 @@ import { isRemembered } from './head.ts'
 import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
+import { type Changes, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
+import type { Sealing } from './sealing/sealing.ts'
 import type { Maybe, SessionRecord, Store } from './store.ts'
 import { versionStep } from './token.ts'
 
@@ -21,6 +23,8 @@ export interface Core {
   readonly clock: Clock
   readonly policy: Policy
   readonly maxPerUser: MaxPerUser | null
+  /** Encryption at rest; null without. */
+  readonly sealing: Sealing | null
 }
 
 /** The same for the parts that look into session data. */
@@ -120,21 +124,18 @@ export async function* listRecords({ store }: Core, userId?: string): AsyncGener
 }
 
 /** The next record over one: only what is said changes, and the last use if it has moved by more than a slice. */
-export function successor({ policy }: Core, record: SessionRecord, change: { head?: string; data?: string }, now: number): SessionRecord {
-  const head = change.head ?? record.head
+export function successor(
+  { policy }: Core,
+  record: SessionRecord,
+  { head, ...change }: Omit<Changes, 'version' | 'lastSeenAt' | 'expiresAt'> & { head: string },
+  now: number,
+): SessionRecord {
   const limits = limitsOf(policy, head)
   // Within a slice the times stay, so that no store moves an index entry for nothing.
   const moved = now - record.lastSeenAt > limits.slice
-  return {
-    id: record.id,
-    version: record.version + versionStep(),
-    userId: record.userId,
-    createdAt: record.createdAt,
-    lastSeenAt: moved ? now : record.lastSeenAt,
-    expiresAt: moved ? expiry(record.createdAt, now, limits) : record.expiresAt,
-    head,
-    data: change.data ?? record.data,
-  }
+  const lastSeenAt = moved ? now : record.lastSeenAt
+  const expiresAt = moved ? expiry(record.createdAt, now, limits) : record.expiresAt
+  return revised(record, { ...change, version: record.version + versionStep(), lastSeenAt, expiresAt, head }, now)
 }
 
 /** A store's failure as the one class of error; what already is one stays as it is. */

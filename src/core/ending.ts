@@ -1,6 +1,7 @@
 import { type Core, land, listRecords, readFresh } from './core.ts'
 import { SojournError } from './errors.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
+import { buried } from './record.ts'
 import type { Routine } from './routine.ts'
 import type { SessionRecord } from './store.ts'
 import { type SessionId, versionStep } from './token.ts'
@@ -13,25 +14,25 @@ export function standingOf(record: SessionRecord | null, now: number): Standing 
   return isTombstone(record.head) ? 'tombstone' : 'live'
 }
 
-/** The tombstone to put over a live record. It remembers for a grace which secrets were good, and answers to those alone. */
-export function tombstoneOver(core: Core, record: SessionRecord, tombstone: Omit<Tombstone, 'hashes' | 'via' | 'browser'>): SessionRecord {
+/**
+ * The tombstone to put over a live record. It remembers for a grace which secrets were good, and answers to those alone.
+ *
+ * @param target the session that a login moved it to
+ */
+export function tombstoneOver(
+  core: Core,
+  record: SessionRecord,
+  { userId, ...tombstone }: Omit<Tombstone, 'hashes' | 'target' | 'via' | 'browser'>,
+  target: SessionRecord | null = null,
+): SessionRecord {
   const now = core.clock.now()
-  const head = decodeHead(record.head)
-  return {
-    id: record.id,
-    version: record.version + versionStep(),
-    userId: null,
-    createdAt: record.createdAt,
-    lastSeenAt: now,
-    expiresAt: now + core.policy.grace,
-    head: encodeTombstone({
-      ...tombstone,
-      hashes: head === null ? [] : goodHashes(head, now),
-      via: head?.via ?? 'cookie',
-      browser: boundOf(record.head),
-    }),
-    data: '',
-  }
+  const decoded = decodeHead(record.head)
+  const hashes = decoded === null ? [] : goodHashes(decoded, now)
+  const name = userId === null || core.sealing === null ? userId : core.sealing.nameOf(userId)
+  const reached = { via: decoded?.via ?? 'cookie', browser: boundOf(record.head) } as const
+  const head = encodeTombstone({ ...tombstone, ...reached, userId: name, target: target?.id ?? null, hashes })
+  const times = { version: record.version + versionStep(), lastSeenAt: now, expiresAt: now + core.policy.grace }
+  return buried(record, { ...times, head }, hashes, target)
 }
 
 /**
@@ -52,7 +53,7 @@ export function* end(
   for (let tries = 1; ; tries++) {
     if (record === null || standingOf(record, core.clock.now()) !== 'live') return { ended: false, record }
     const { userId } = record
-    const landed: boolean = yield* land(core, tombstoneOver(core, record, { cause, userId, target: null, sameUser: true }), record.version)
+    const landed: boolean = yield* land(core, tombstoneOver(core, record, { cause, userId, sameUser: true }), record.version)
     if (landed) {
       core.events.emit('ended', { id, userId, reason: cause })
       return { ended: true, record }

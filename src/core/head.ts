@@ -27,7 +27,7 @@ export interface Head {
 /** What stands in the place of a record that ended: it opens for nobody. */
 export interface Tombstone {
   readonly cause: 'login' | 'logout' | 'ended' | 'reuse'
-  /** The user that logged in (for a login), or that the session had. */
+  /** The user that logged in (for a login), or that the session had; with encryption, what the store calls that user. */
   readonly userId: string | null
   /** Where a login moved the session to. */
   readonly target: string | null

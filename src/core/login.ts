@@ -1,12 +1,13 @@
 import { mergeContent } from './adopt.ts'
 import { readContent, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
-import { type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
-import { contention, goneError, standingOf, tombstoneOver } from './ending.ts'
+import { type Core, type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
+import { contention, goneError, movedError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { decodeTombstone, encodeHead, newHead, type Via } from './head.ts'
 import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
+import { isLocked, likewise, moved, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
 import type { LoginOptions } from './session.ts'
 import type { SessionRecord } from './store.ts'
@@ -57,13 +58,17 @@ export function* create<Data extends object>(
 ): Routine<Issued> {
   const { id: first, key, secret } = given ?? slip()
   const now = core.clock.now()
-  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key), via, browser?.(key) ?? null))
+  // A device that is to be sealed stands in no head.
+  const inHead = core.sealing === null ? device : null
+  const head = encodeHead(newHead(key, hashSecret(secret), now, inHead, remembered, hint(key), via, browser?.(key) ?? null))
   const expiresAt = expiry(now, now, limitsOf(core.policy, head))
+  const sealed = core.sealing?.begin({ userId, device, secret, data })
   let next = first
   const record = yield* insert(core, () => {
     const id = next
     next = given === null ? mintId() : first
-    return { id, version: versionStep(), userId, createdAt: now, lastSeenAt: now, expiresAt, head, data }
+    const fields = { id, version: versionStep(), createdAt: now, lastSeenAt: now, expiresAt, head }
+    return sealed === undefined ? { ...fields, userId, data } : sealed(fields)
   })
   return { record, secret }
 }
@@ -73,7 +78,7 @@ export interface LoginSource<Data extends object> {
   /** The record that it opened: live, or the tombstone of a login; null for a new visitor. */
   readonly record: SessionRecord | null
   /** The data that it started from, as text; null where it started from the initial data. */
-  readonly baseText: string | null
+  readonly baseText: () => string | null
   readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: Content<Data>
@@ -92,7 +97,7 @@ export function* login<Data extends object>(
 ): Routine<Issued & { rework: Rework<Data> }> {
   let opened = source.record
   // What is known may be old: that the session has expired is decided on what the store has now.
-  if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = yield* readFresh(core, opened.id)
+  if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = likewise(yield* readFresh(core, opened.id), opened)
   let { content, rework, over } = yield* gather(core, userId, options, source, opened)
   const created = yield* create(core, core.format.encode(content), {
     userId,
@@ -105,11 +110,11 @@ export function* login<Data extends object>(
     yield* refuseOneTooMany(core, record, over?.id ?? null)
     for (let tries = 1; over !== null; tries++) {
       const sameUser = over.userId === userId
-      const tombstone = tombstoneOver(core, over, { cause: 'login', userId, target: record.id, sameUser })
+      const tombstone = tombstoneOver(core, over, { cause: 'login', userId, sameUser }, record)
       const landed: boolean = yield* land(core, tombstone, over.version)
       if (landed) break
       if (tries === 50) throw contention(over.id)
-      const stored: SessionRecord | null = yield* readFresh(core, over.id)
+      const stored: SessionRecord | null = likewise(yield* readFresh(core, over.id), over)
       const standing = standingOf(stored, core.clock.now())
       // The button pressed twice: the other login of this user has the data.
       const followed = standing === 'tombstone' && (yield* followLogin(core, userId, stored!)) !== null
@@ -157,7 +162,7 @@ function* gather<Data extends object>(
   if (from === null || isForeign(from)) return fixed(core.format.initial())
   // What this request made of another user's session stays behind, also where that moved to one of this user's meanwhile.
   if (isForeign(opened)) return fixed(chosen(readContent(core, from.data)))
-  if (baseText === from.data) return { content: chosen(mine), rework: chosen, over }
+  if (baseText() === from.data) return { content: chosen(mine), rework: chosen, over }
   const base = started()
   const theirs = readContent(core, from.data)
   const { content, collisions } = mergeContent(base, theirs, mine, core.rules)
@@ -169,12 +174,21 @@ function* gather<Data extends object>(
 function* followLogin<Data extends object>(core: DataCore<Data>, userId: string, tombstone: SessionRecord): Routine<SessionRecord | null> {
   let record: SessionRecord | null = tombstone
   while (record !== null) {
-    if (standingOf(record, core.clock.now()) === 'live') return record.userId === userId ? record : null
+    if (standingOf(record, core.clock.now()) === 'live') {
+      if (record.userId !== userId) return null
+      // Bound to its client since `bind` was changed: only the new cookie opens it.
+      if (isLocked(record)) throw movedError(tombstone.id)
+      return record
+    }
     const left = decodeTombstone(record.head)
-    if (left?.cause !== 'login' || left.userId !== userId || left.target === null) return null
-    record = yield* readFresh(core, left.target)
+    if (left?.cause !== 'login' || left.target === null || !isNamed(core, left.userId, userId)) return null
+    record = moved(yield* readFresh(core, left.target), record)
   }
   return null
+}
+
+function isNamed({ sealing }: Core, name: string | null, userId: string): boolean {
+  return sealing === null ? name === userId : sealing.isNamed(name, userId)
 }
 
 /** @throws ERR_SOJOURN_LOGIN_REFUSED when the user's epoch is another than the one that the login was checked under */
@@ -204,7 +218,7 @@ function* checkEpoch<Data extends object>(core: DataCore<Data>, userId: string, 
 /** Other data for a record that nobody knows yet: nothing else can have changed it. */
 function* rewrite<Data extends object>(core: DataCore<Data>, record: SessionRecord, data: string): Routine<SessionRecord> {
   if (data === record.data) return record
-  const next = { ...record, version: record.version + versionStep(), data }
+  const next = revised(record, { version: record.version + versionStep(), data }, core.clock.now())
   if (!(yield* land(core, next, record.version))) throw goneError(record.id, null)
   return next
 }

@@ -7,8 +7,9 @@ import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeHead, keyLength, settled, showsCurrent, type Via, viaOf } from './head.ts'
 import { LateChanges } from './late-changes.ts'
-import { OpenSession } from './open-session.ts'
+import { OpenSession, type Shown } from './open-session.ts'
 import { Opener } from './opener.ts'
+import { deviceOf, isLocked, revised, unlock } from './record.ts'
 import { judge } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
 import { isPromise, type Routine, run, wait } from './routine.ts'
@@ -43,7 +44,11 @@ export interface Sessions<Data extends object> {
    * the users' epochs first where passwords may be known (`login(userId, { epoch })`). @returns how many
    */
   endAll(options?: { readonly except?: SessionId | null | undefined }): Promise<number>
-  /** Stored data of a session that no release of the application could read so far, as it was found; null when there are none. */
+  /**
+   * Stored data of a session that no release of the application could read so far, as it was found; null when there are none.
+   *
+   * @throws ERR_SOJOURN_OPTION for a session that is bound to its client, of whose data nobody else can read anything
+   */
   setAside(id: SessionId): Promise<string | null>
   /**
    * Hears once of this session's end, so that a WebSocket or an event stream that was opened under it can be closed: at once of
@@ -190,21 +195,27 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
         (left?.cause === 'login' || left?.cause === 'logout') &&
         left.hashes.some((good) => sameHash(good, 0, hash)) &&
         this.#leadsBy(view, by, left.via, left.browser)
-      return answers ? OpenSession.moved(this, view, by, record) : this.#none(view, by)
+      if (!answers) return this.#none(view, by)
+      unlock(record, secret, hash)
+      return OpenSession.moved(this, view, by, record)
     }
     const via = viaOf(record.head)
     const isPlain = via === by.name && via !== 'url'
     if (!isPlain && (via === null || !this.#leadsBy(view, by, via, boundOf(record.head)))) return this.#none(view, by)
     if (showsCurrent(record.head, hash)) {
-      if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record))
-      return OpenSession.live(this, view, by, record, { secret, kind: 'current' })
+      if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record, hash))
+      return this.#live(view, by, record, { secret, kind: 'current' }, hash)
     }
     // A URL's secret changes at login alone: an older one is a link of before, and no sign of theft.
     if (by === this.transports.url) return this.#none(view, by)
     const { kind } = this.#verdict(record, secret, hash, now)
     if (kind === 'unknown') return this.#none(view, by)
     if (kind === 'late') return this.#orWithout(view, by, token, this.#refuse(view, by, token, record, hash))
-    return OpenSession.live(this, view, by, record, { secret, kind })
+    return this.#live(view, by, record, { secret, kind }, hash)
+  }
+
+  #live(view: RequestView, by: Transport, record: SessionRecord, shown: Shown, hash: string): OpenSession<Data> {
+    return unlock(record, shown.secret, hash) ? OpenSession.live(this, view, by, record, shown) : this.#none(view, by)
   }
 
   /** Whether a session is reached in the way that a request came. `bound`, for one in URLs: the key and the hint of its browser. */
@@ -218,7 +229,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
    * A session that was handed out by cookie and URL came back by one of them, and is reached by no other from here on: that stands
    * in the record before anything is served.
    */
-  *#settle(view: RequestView, by: Transport, token: Token, known: SessionRecord): Routine<OpenSession<Data>> {
+  *#settle(view: RequestView, by: Transport, token: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
     const { core } = this
     let record: SessionRecord | null = known
     for (let tries = 1; ; tries++) {
@@ -226,8 +237,8 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
       // Another request settled it, or ended it: that is judged anew.
       if (record === null || head?.via !== 'either') return yield* wait(this.#judge(view, by, token, record))
       // Not a use: the times stay as they are.
-      const next: SessionRecord = { ...record, version: record.version + versionStep(), head: encodeHead(settled(head, by.name)) }
-      if (yield* land(core, next, record.version)) return OpenSession.live(this, view, by, next, { secret: token.secret, kind: 'current' })
+      const next = revised(record, { version: record.version + versionStep(), head: encodeHead(settled(head, by.name)) }, core.clock.now())
+      if (yield* land(core, next, record.version)) return this.#live(view, by, next, { secret: token.secret, kind: 'current' }, hash)
       if (tries === 50) throw contention(token.id)
       record = yield* readFresh(core, token.id)
       if (standingOf(record, core.clock.now()) === 'gone') record = null
@@ -265,7 +276,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
       const { id, userId }: SessionRecord = record
       const verdict = this.#verdict(record, secret, hash, now)
       if (verdict.kind === 'unknown') return this.#none(view, by)
-      if (verdict.kind !== 'late') return OpenSession.live(this, view, by, record, { secret, kind: verdict.kind })
+      if (verdict.kind !== 'late') return this.#live(view, by, record, { secret, kind: verdict.kind }, hash)
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })
@@ -275,7 +286,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
       if (verdict.next === null) return OpenSession.late(this, view, by, record)
       const head = encodeHead({ ...decodeHead(record.head)!, renewal: verdict.next })
       // Not a use: the times stay as they are.
-      const marked: SessionRecord = { ...record, version: record.version + versionStep(), head }
+      const marked: SessionRecord = revised(record, { version: record.version + versionStep(), head }, now)
       const landed: boolean = yield* land(core, marked, record.version)
       if (landed) {
         core.events.emit('suspected', { id, userId, reason: 'late' })
@@ -295,8 +306,8 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     for await (const record of listRecords(this.core, userId)) {
       const now = this.core.clock.now()
       if (standingOf(record, now) !== 'live' || hasOutlived(this.core, record, now)) continue
-      const { id, createdAt, lastSeenAt, expiresAt, head } = record
-      yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }
+      const { id, createdAt, lastSeenAt, expiresAt } = record
+      yield { id, userId: record.userId, device: deviceOf(record), createdAt, lastSeenAt, expiresAt }
     }
   }
 
@@ -318,6 +329,12 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     if (!isSessionId(id)) return null
     const record = await run(readFresh(this.core, id))
     if (record === null || standingOf(record, this.core.clock.now()) !== 'live') return null
+    if (isLocked(record)) {
+      throw new SojournError(
+        'ERR_SOJOURN_OPTION',
+        `What was set aside of session ${id} can't be read without its client's cookie, since encryption.bind is 'client'; mend the schema or \`migrate\`, and the client's next request reads it.`,
+      )
+    }
     return this.core.format.asideOf(record.data)
   }
 

@@ -9,6 +9,7 @@ import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
 import { type Client, create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
+import { isStale } from './record.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
@@ -82,7 +83,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record!.data : null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, (error) => this.report(error))
   }
 
   static live<Data extends object>(
@@ -215,7 +216,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (this.#state === 'ended' || this.#state === 'late') this.#leave()
     const source = {
       record: this.#record,
-      baseText: this.#copy.baseText,
+      baseText: () => this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
       client: this.#client(),
@@ -383,7 +384,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
     const renewing = !isPublic && this.#isRenewalDue()
-    if (!changed && !renewing) return this.#noteUse()
+    if (!changed && !renewing && this.#toReseal() === null) return this.#noteUse()
     // A commit may have had nothing to write after all, and so noted no use.
     const taken = (committed: Committed<Data>): Maybe<void> => {
       this.#take(committed)
@@ -413,7 +414,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return {
       record: this.#record!,
       changed,
-      baseText: this.#copy.baseText!,
+      baseText: () => this.#copy.baseText!,
       base: () => this.#copy.base(),
       mine: () => this.#content(),
       update,
@@ -421,7 +422,20 @@ export class OpenSession<Data extends object> implements Session<Data> {
         renewing && this.#shown !== null
           ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked }
           : null,
+      reseal: this.#toReseal(),
     }
+  }
+
+  /**
+   * The secret that was shown, where the record that it opened is to be sealed anew, under the current key: together with a use that
+   * is to be noted anyway. So while some processes have the old order of keys and some the new one, and each seals anew what the
+   * others sealed, that is at most once a slice.
+   */
+  #toReseal(): Secret | null {
+    const record = this.#record!
+    if (this.#shown === null || !isStale(record)) return null
+    const { policy, clock } = this.#manager.core
+    return clock.now() - record.lastSeenAt > limitsOf(policy, record.head).slice ? this.#shown.secret : null
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {

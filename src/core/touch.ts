@@ -1,5 +1,6 @@
 import { type Core, limitsOf, storeError } from './core.ts'
 import { expiry } from './policy.ts'
+import { nameInStore } from './record.ts'
 import { isPromise } from './routine.ts'
 import type { Maybe, SessionRecord, Touch } from './store.ts'
 
@@ -26,8 +27,8 @@ export class Toucher {
     const limits = limitsOf(policy, record.head)
     const now = clock.now()
     if (now - record.lastSeenAt <= limits.slice && !asked) return
-    const { id, userId, version } = record
-    const touch = { id, userId, version, lastSeenAt: now, expiresAt: expiry(record.createdAt, now, limits) }
+    const { id, version } = record
+    const touch = { id, userId: nameInStore(record), version, lastSeenAt: now, expiresAt: expiry(record.createdAt, now, limits) }
     if (touch.expiresAt <= record.expiresAt) return
     if (asked || record.expiresAt - now <= limits.slice) return this.#now(touch)
     this.#add(touch)

@@ -1,25 +1,32 @@
 import { adopt, sameContent } from './adopt.ts'
 import type { Rework } from './commit.ts'
 import type { Content, ContentFormat } from './content.ts'
+import type { SessionRecord } from './store.ts'
 
 /** The content that one request works on: decoded when it is first looked at, compared at the commit with what it was. */
 export class WorkingCopy<Data extends object> {
   readonly #format: ContentFormat<Data>
   readonly #onUnreadable: (error: unknown) => void
-  /** The stored text that it started from; null for the initial content. */
-  #text: string | null
+  /** Where the text that it started from is to be read: to open it may cost, and is for those who look. */
+  #record: Pick<SessionRecord, 'data'> | null
+  /** The stored text that it started from; null for the initial content, and until it is read. */
+  #text: string | null = null
   #base: Content<Data> | null = null
   #mine: Content<Data> | null = null
   /** The lists and objects of `#mine` that are our own, and may be changed in place. */
   #made: object[] = []
 
-  constructor(format: ContentFormat<Data>, text: string | null, onUnreadable: (error: unknown) => void) {
+  constructor(format: ContentFormat<Data>, record: Pick<SessionRecord, 'data'> | null, onUnreadable: (error: unknown) => void) {
     this.#format = format
-    this.#text = text
+    this.#record = record
     this.#onUnreadable = onUnreadable
   }
 
   get baseText(): string | null {
+    if (this.#record !== null) {
+      this.#text = this.#record.data
+      this.#record = null
+    }
     return this.#text
   }
 
@@ -50,12 +57,14 @@ export class WorkingCopy<Data extends object> {
     const mine = this.#mine
     const next = mine === null ? null : rework(mine)
     if (next !== null && next !== mine) this.become(next)
+    this.#record = null
     this.#text = text
     this.#base = null
   }
 
   /** Back to the initial content, in the same objects. */
   restart(): void {
+    this.#record = null
     this.#text = null
     if (this.#mine === null) return
     this.#base = this.#format.initial()
@@ -75,13 +84,14 @@ export class WorkingCopy<Data extends object> {
   }
 
   #read(): Content<Data> {
-    if (this.#text === null) return this.#format.initial()
+    const text = this.baseText
+    if (text === null) return this.#format.initial()
     try {
-      return this.#format.decode(this.#text)
+      return this.#format.decode(text)
     } catch (error) {
       if (!this.#format.isUnreadable(error)) throw error
       this.#onUnreadable(error)
-      return this.#format.setAside(this.#text)
+      return this.#format.setAside(text)
     }
   }
 }

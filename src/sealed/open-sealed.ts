@@ -52,7 +52,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#record = opened?.record ?? null
     this.#oldKey = opened?.isCurrent === false
     this.#isNew = opened === null
-    this.#copy = new WorkingCopy(manager.format, opened?.record.data ?? null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, (error) => this.report(error))
   }
 
   get data(): Data {

@@ -35,10 +35,10 @@ import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { suiteRan } from '../services/service.ts'
 import { everyProgramHolds, parameters, scheduledRuns } from './run.ts'
-import { type Situation, situations } from './world.ts'
+import { type Situation, situations, type StoreUnderTest } from './world.ts'
 
 /** Runs the programs and tells how many, and what they met. */
-async function run(runs: number, store: () => { raw: Store; scheduled: boolean }): Promise<Map<Situation, number>> {
+async function run(runs: number, store: () => Omit<StoreUnderTest, 'reached'>): Promise<Map<Situation, number>> {
   const reached = new Map<Situation, number>()
   let programs = 0
   const property = everyProgramHolds(() => {
@@ -59,6 +59,35 @@ describe('whatever browsers do at once, every promise holds', { timeout: 300_000
 
   test('over the memory store as it is, answering at once', async () => {
     await run(1000, () => ({ raw: memory(), scheduled: false }))
+  })
+
+  const [first, second] = ['0123456789abcdef'.repeat(4), 'fedcba9876543210'.repeat(4)]
+
+  test.each<[name: string, bind: 'server' | 'client', keys: readonly [string[], string[]]]>([
+    ["by the server's keys", 'server', [[first], [first]]],
+    ["bound to the client's secret", 'client', [[first], [first]]],
+    [
+      "by the server's keys, in the middle of a rotation",
+      'server',
+      [
+        [first, second],
+        [second, first],
+      ],
+    ],
+    [
+      "bound to the client's secret, in the middle of a rotation",
+      'client',
+      [
+        [first, second],
+        [second, first],
+      ],
+    ],
+  ])('over the memory store, encrypted %s', async (_name, bind, [one, other]) => {
+    const encryption = [
+      { keys: one, bind },
+      { keys: other, bind },
+    ] as const
+    await run(400, () => ({ raw: memory(), scheduled: true, encryption }))
   })
 
   describe('over the disk store', () => {

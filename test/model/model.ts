@@ -194,13 +194,13 @@ export class Model {
    * @param started when the login began
    */
   carry({ session, source, userId, started }: Omit<Login, 'carry'>, servedAs: string | null): Carry {
-    const { watch, clock } = this.#world
+    const { watch, clock, isNamed } = this.#world
     const foreign = servedAs !== null && servedAs !== userId
     const verdict = foreign ? 'no' : 'yes'
     if (source === null) return { verdict, from: null }
     if (this.mayHaveExpired(source, started)) return { verdict: foreign ? 'no' : 'maybe', from: null }
     let seen: Seen | undefined = watch.get(source)
-    while (seen?.tombstone?.cause === 'login' && seen.tombstone.userId === userId && seen.tombstone.target !== null) {
+    while (seen?.tombstone?.cause === 'login' && isNamed(seen.tombstone.userId, userId) && seen.tombstone.target !== null) {
       const { target, record } = seen.tombstone
       if (target === session) return { verdict, from: null }
       if (record.expiresAt <= clock.now()) break

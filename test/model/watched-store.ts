@@ -2,6 +2,7 @@ import { json } from '../../src/core/codec.ts'
 import { type Content, ContentFormat } from '../../src/core/content.ts'
 import { decodeTombstone, isTombstone, type Tombstone } from '../../src/core/head.ts'
 import { isPromise } from '../../src/core/routine.ts'
+import { partsOf } from '../../src/core/sealing/layout.ts'
 import type { GetOptions, Maybe, Removed, SessionRecord, Store, Touch } from '../../src/core/store.ts'
 import { type Data, initial, type StoreUnderTest, type World } from './world.ts'
 
@@ -60,7 +61,8 @@ export class Watch {
   /** What the store holds right now, past every queue, if it answers at once; otherwise what it was last seen to hold. */
   stored(id: string): SessionRecord | null {
     if (this.#readsLater) return this.#known.get(id) ?? null
-    return this.#raw.get(id, { fresh: true }) as SessionRecord | null
+    const stored = this.#raw.get(id, { fresh: true }) as SessionRecord | null
+    return stored === null ? null : this.#world.opened(stored)
   }
 
   /** Reads all sessions from the store, once nothing is in flight. */
@@ -122,17 +124,19 @@ export class Watch {
   }
 
   /** Answers may come in another order than they were given in. */
-  #note(record: SessionRecord): void {
+  #note(stored: SessionRecord): void {
+    const record = this.#world.opened(stored)
     const known = this.#known.get(record.id)
     const isNewer = known === undefined || record.version > known.version
     if (isNewer || (record.version === known.version && record.expiresAt >= known.expiresAt)) this.#known.set(record.id, record)
   }
 
-  #put(record: SessionRecord, expected: number): Maybe<boolean> {
+  #put(stored: SessionRecord, expected: number): Maybe<boolean> {
     const { fault } = this.#world
+    const record = this.#world.opened(stored)
     const { id, head } = record
     const tombstone = decodeTombstone(head)
-    this.texts.add(JSON.stringify(record))
+    this.texts.add(JSON.stringify(stored))
     let seen = this.seen.get(id)
     if (seen === undefined) {
       if (expected !== 0) fault(6, `a write went to ${id}, which nobody had inserted`)
@@ -143,7 +147,7 @@ export class Watch {
     }
     const known = seen
     if (tombstone !== null) known.ending++
-    return then(this.#raw.put(record, expected), (landed) => {
+    return then(this.#raw.put(stored, expected), (landed) => {
       if (tombstone !== null) known.ending--
       if (!landed) return false
       this.#note(record)
@@ -170,7 +174,7 @@ export class Watch {
       this.#known.delete(id)
       const seen = this.seen.get(id)
       if (seen === undefined) this.#world.fault(6, `a sweep removed ${id}, which nobody had inserted`)
-      else if (!isTombstone(head)) {
+      else if (!isTombstone(partsOf(head)?.head ?? head)) {
         seen.sweptLive++
         this.#world.reached('a sweep takes a live record')
       }

@@ -1,10 +1,11 @@
 import { setImmediate as tick, setTimeout as sleep } from 'node:timers/promises'
 import type fc from 'fast-check'
-import { createSessions, type SojournError } from '../../src/index.ts'
+import { createSessions, type EncryptionOptions, type SojournError } from '../../src/index.ts'
 import { managerOf, type Sessions } from '../../src/core/manager.ts'
-import type { Store } from '../../src/core/store.ts'
+import type { SessionRecord, Store } from '../../src/core/store.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
 import { Model } from './model.ts'
+import { Overheard } from './overheard.ts'
 import { timeouts } from './program.ts'
 import { scheduledStore } from './scheduled-store.ts'
 import { Watch } from './watched-store.ts'
@@ -54,6 +55,8 @@ export interface StoreUnderTest {
   readonly readsLater?: boolean | undefined
   /** Puts a bug between the core and the store. */
   readonly plant?: ((store: Store) => Store) | undefined
+  /** How each of the two nodes encrypts. */
+  readonly encryption?: readonly [EncryptionOptions, EncryptionOptions] | undefined
   /** Counts the situations. */
   readonly reached?: Map<Situation, number> | undefined
 }
@@ -71,20 +74,32 @@ export class World {
   readonly #verbs = new Set<{ readonly began: number }>()
   readonly #names = new Map<string, string>()
   readonly #reached: Map<Situation, number>
+  readonly #overheard = new Overheard()
   #slowestVerb = 0
   #moment = 0
 
   constructor(scheduler: fc.Scheduler, under: StoreUnderTest) {
-    const { scheduled, plant = (store) => store, reached = new Map() } = under
+    const { scheduled, plant = (store) => store, encryption, reached = new Map() } = under
     this.#scheduler = scheduler
     this.#reached = reached
     this.watch = new Watch(under, this)
     this.model = new Model(this)
     const store = plant(scheduled ? scheduledStore(this.watch.store, scheduler, this) : this.watch.store)
-    this.nodes = [0, 1].map(() =>
-      createSessions<Data>({ store, initial, timeouts, clock: this.clock, sweepInterval: '10d', storeTimeout: '20s' }),
+    this.nodes = [0, 1].map((node) =>
+      createSessions<Data>({
+        store,
+        initial,
+        timeouts,
+        clock: this.clock,
+        sweepInterval: '10d',
+        storeTimeout: '20s',
+        encryption: encryption?.[node],
+      }),
     )
-    for (const node of this.nodes) this.#listen(node)
+    for (const node of this.nodes) {
+      this.#listen(node)
+      if (encryption !== undefined) this.#overheard.listen(managerOf(node).core.store)
+    }
   }
 
   /** The invariants are numbered as in model.test.ts. */
@@ -95,6 +110,13 @@ export class World {
   readonly reached = (situation: Situation): void => {
     this.#reached.set(situation, (this.#reached.get(situation) ?? 0) + 1)
   }
+
+  /** A stored record as the core had it before it was sealed. */
+  readonly opened = (record: SessionRecord): SessionRecord => this.#overheard.opened(record)
+
+  /** Whether a tombstone means this user. */
+  readonly isNamed = (name: string | null, userId: string): boolean =>
+    managerOf(this.nodes[0]!).core.sealing?.isNamed(name, userId) ?? name === userId
 
   /** Orders all that is observed. */
   moment(): number {

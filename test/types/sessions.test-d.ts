@@ -257,3 +257,13 @@ expectTypeOf<SessionEvents[EventName]>().not.toBeAny()
 expectTypeOf<Collision['base']>().not.toBeAny()
 expectTypeOf<ReturnType<Codec['decode']>>().toEqualTypeOf<unknown>()
 expectTypeOf<Sessions<{ a: string }>>().not.toExtend<Sessions<{ a: number }>>()
+
+// Keys may come from the environment: one that is not set is an error at start, not of types.
+createSessions({ encryption: { keys: [process.env['SESSION_KEY'], new Uint8Array(32)], bind: 'client' } })
+createSessions({ encryption: undefined })
+// @ts-expect-error keys are a list, since they are changed one day
+createSessions({ encryption: { keys: 'secret' } })
+// @ts-expect-error there are two ways to bind
+createSessions({ encryption: { keys: ['secret'], bind: 'both' } })
+// @ts-expect-error encryption without keys is none
+createSessions({ encryption: { bind: 'client' } })
