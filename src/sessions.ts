@@ -4,11 +4,13 @@ import type { Clock, DataCore } from './core/core.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
+import { type LimitOptions, resolveLimits } from './core/limits.ts'
 import { Manager, type Sessions } from './core/manager.ts'
 import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import { parseSize, type Size } from './core/size.ts'
+import { resolveTheft, type TheftOptions, type TheftSignal } from './core/theft.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
@@ -46,6 +48,10 @@ export interface SessionsOptions<Data extends object> {
    * @default no limit (OWASP ASVS 5.0, 7.1.2 asks to decide and document one)
    */
   readonly maxPerUser?: number | MaxPerUser | undefined
+  /** What strangers may take: anonymous sessions, unknown tokens, crawlers. */
+  readonly limits?: LimitOptions | undefined
+  /** What happens when another browser, platform or network shows a session's token. */
+  readonly theft?: TheftOptions | undefined
   /** How long one session's encoded data may be: bytes, or '1 MB'. A longer one is refused at the commit. @default '1 MB' */
   readonly maxDataSize?: Size | undefined
   /** How long a store may take for one operation. @default '2s' */
@@ -86,12 +92,16 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
   checkKeys(options.cookie, knownCookie, 'cookie.')
+  checkKeys(options.limits, knownLimits, 'limits.')
+  checkKeys(options.theft, knownTheft, 'theft.')
+  checkKeys(options.theft?.weights, knownSignals, 'theft.weights.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
   const core: DataCore<Data> = {
     store: new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout')),
     maxPerUser: resolveMax(options.maxPerUser),
+    theft: resolveTheft(options.theft),
     events: new Events(),
     clock: options.clock ?? Date,
     policy: resolvePolicy(options.timeouts),
@@ -113,6 +123,8 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     trustProxy: options.trustProxy ?? false,
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
+    limits: resolveLimits(options.limits),
+    shareCrawlers: options.limits?.crawlers === 'share',
   })
 }
 
@@ -140,6 +152,8 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'merge',
   'epoch',
   'maxPerUser',
+  'limits',
+  'theft',
   'maxDataSize',
   'storeTimeout',
   'onStoreError',
@@ -147,6 +161,9 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'clock',
 ]
 const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
+const knownLimits: readonly (keyof LimitOptions)[] = ['anonymousPerAddress', 'anonymousTotal', 'unknownPerAddress', 'crawlers']
+const knownTheft: readonly (keyof TheftOptions)[] = ['weights', 'decide']
+const knownSignals: readonly TheftSignal[] = ['browser', 'platform', 'network', 'alternating']
 const knownCookie: readonly (keyof CookieOptions)[] = ['name', 'domain', 'path', 'sameSite', 'partitioned', 'secure']
 
 /** An option that does nothing, misspelt or of another library, is a promise that nobody keeps. */

@@ -1,12 +1,14 @@
 import type { ContentFormat } from './content.ts'
 import { SojournError } from './errors.ts'
 import type { Events } from './events.ts'
-import { isRemembered } from './head.ts'
+import { decodeHead, isRemembered } from './head.ts'
 import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
+import type { SessionInfo } from './session.ts'
 import type { Maybe, SessionRecord, Store } from './store.ts'
+import type { Theft } from './theft.ts'
 import { versionStep } from './token.ts'
 
 /** Where the time comes from; `Date` is one. */
@@ -21,6 +23,7 @@ export interface Core {
   readonly clock: Clock
   readonly policy: Policy
   readonly maxPerUser: MaxPerUser | null
+  readonly theft: Theft
 }
 
 /** The same for the parts that look into session data. */
@@ -32,6 +35,11 @@ export interface DataCore<Data extends object> extends Core {
 
 export function limitsOf(policy: Policy, head: string): Limits {
   return isRemembered(head) ? policy.remembered : policy.visit
+}
+
+/** What is told of a session. */
+export function infoOf({ id, userId, head, createdAt, lastSeenAt, expiresAt }: SessionRecord): SessionInfo {
+  return { id, userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }
 }
 
 /** Reads a record as the store has it now. @throws ERR_SOJOURN_STORE */

@@ -38,7 +38,7 @@ export function tombstoneOver(core: Core, record: SessionRecord, tombstone: Omit
 export function* end(
   core: Core,
   id: SessionId,
-  cause: 'logout' | 'ended' | 'reuse',
+  cause: 'logout' | 'ended' | 'reuse' | 'theft',
   known: SessionRecord | null = null,
 ): Routine<{ ended: boolean; record: SessionRecord | null }> {
   let record = known

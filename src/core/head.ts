@@ -15,11 +15,20 @@ export interface Head {
   readonly device: string | null
   /** Whether the timeouts of a remembered login hold. */
   readonly remembered: boolean
+  /** How sure the login was of its user: 1, or what the application said. */
+  readonly assurance: number
+  /** The mark of the client's network at login or creation; null where its address was not known. */
+  readonly network: string | null
+  /** The clients that were seen after it, oldest first, each time that it was another one: a new login is demanded since. */
+  readonly others: readonly SeenClient[]
 }
+
+/** What is kept of a client: what it calls itself, and the mark of its network. */
+export type SeenClient = readonly [device: string | null, network: string | null]
 
 /** What stands in the place of a record that ended: it opens for nobody. */
 export interface Tombstone {
-  readonly cause: 'login' | 'logout' | 'ended' | 'reuse'
+  readonly cause: 'login' | 'logout' | 'ended' | 'reuse' | 'theft'
   /** The user that logged in (for a login), or that the session had. */
   readonly userId: string | null
   /** Where a login moved the session to. */
@@ -38,6 +47,9 @@ interface Rest {
   l?: number
   h?: string
   d?: string
+  a?: number
+  w?: string
+  o?: readonly SeenClient[]
 }
 
 const visit = 'v'
@@ -54,11 +66,12 @@ export function newHead(
   device: string | null,
   remembered: boolean,
   hint: string | null = null,
+  { assurance = 1, network = null }: { readonly assurance?: number | undefined; readonly network?: string | null } = {},
 ): Head {
-  return { key, renewal: newRenewal(hash, now, hint), device, remembered }
+  return { key, renewal: newRenewal(hash, now, hint), device, remembered, assurance, network, others: [] }
 }
 
-export function encodeHead({ key, renewal, device, remembered }: Head): string {
+export function encodeHead({ key, renewal, device, remembered, assurance, network, others }: Head): string {
   const rest: Rest = {}
   if (renewal.pending.length > 0) rest.p = renewal.pending
   if (renewal.superseded.length > 0) rest.s = renewal.superseded
@@ -67,6 +80,9 @@ export function encodeHead({ key, renewal, device, remembered }: Head): string {
   if (device !== null) rest.d = device
   const { hash, at, hint } = renewal.current
   if (hint !== null) rest.h = hint
+  if (assurance !== 1) rest.a = assurance
+  if (network !== null) rest.w = network
+  if (others.length > 0) rest.o = others
   const text = asciiJson(rest)
   return (remembered ? remembers : visit) + key + hash + at.toString(36).padStart(9, '0') + (text === '{}' ? '' : text)
 }
@@ -87,6 +103,9 @@ export function decodeHead(head: string): Head | null {
     },
     device: rest.d ?? null,
     remembered: isRemembered(head),
+    assurance: rest.a ?? 1,
+    network: rest.w ?? null,
+    others: rest.o ?? [],
   }
 }
 
@@ -102,6 +121,29 @@ function parseRest(text: string): Rest | null {
 export function showsCurrent(head: string, hash: string): boolean {
   return isLive(head) && sameHash(head, hashAt, hash)
 }
+
+/**
+ * Whether a client that calls itself so is the one of the login, and no other was seen since: what nearly every request asks as
+ * well, so without a parse. A client that told nothing of itself at login can't be told from others.
+ */
+export function isOfDevice(head: string, device: string | null): boolean {
+  // Inside a JSON text no quote stands alone: what looks like a key is one.
+  const at = head.indexOf(deviceKey, restAt)
+  if (head.includes(othersKey, at === -1 ? restAt : at)) return false
+  if (at === -1) return true
+  const from = at + deviceKey.length
+  return device !== null && head.startsWith(device, from) && head[from + device.length] === '"'
+}
+
+/** Whether a client of a network with this mark is where the login was, as far as that is known. */
+export function isOfNetwork(head: string, mark: string | null): boolean {
+  const at = head.indexOf(networkKey, restAt)
+  return at === -1 || mark === null || head.startsWith(mark, at + networkKey.length)
+}
+
+const deviceKey = '"d":"'
+const networkKey = '"w":"'
+const othersKey = '"o":['
 
 function isLive(head: string): boolean {
   return head.startsWith(visit) || head.startsWith(remembers)

@@ -18,22 +18,38 @@ export interface Issued {
   readonly secret: Secret
 }
 
+/** What a client tells of itself. */
+export interface ClientTold {
+  readonly device: string | null
+  /** What tells it from others, under a record's key. */
+  readonly hint: (key: string) => string
+  /** The mark of its network, under a record's key. */
+  readonly network: (key: string) => string | null
+}
+
+/** What a new session is to be. */
+interface NewSession {
+  readonly userId: string | null
+  readonly client: ClientTold
+  readonly remembered: boolean
+  readonly assurance?: number | undefined
+  /** How long it lives at most, in ms, where that is shorter than what the timeouts say. */
+  readonly lifetime?: number | undefined
+}
+
 /** Stores a new session. */
 export function* create<Data extends object>(
   core: DataCore<Data>,
   data: string,
-  {
-    userId,
-    device,
-    hint,
-    remembered,
-  }: { userId: string | null; device: string | null; hint: (key: string) => string; remembered: boolean },
+  { userId, client, remembered, assurance, lifetime = Infinity }: NewSession,
 ): Routine<Issued> {
   const key = mintKey()
   const secret = mintSecret(key)
   const now = core.clock.now()
-  const head = encodeHead(newHead(key, hashSecret(secret), now, device, remembered, hint(key)))
-  const expiresAt = expiry(now, now, limitsOf(core.policy, head))
+  const head = encodeHead(
+    newHead(key, hashSecret(secret), now, client.device, remembered, client.hint(key), { assurance, network: client.network(key) }),
+  )
+  const expiresAt = Math.min(expiry(now, now, limitsOf(core.policy, head)), now + lifetime)
   const record = yield* insert(core, () => ({
     id: mintId(),
     version: versionStep(),
@@ -56,9 +72,7 @@ export interface LoginSource<Data extends object> {
   readonly base: () => Content<Data>
   /** What it made of them. */
   readonly mine: Content<Data>
-  readonly device: string | null
-  /** What tells its client from others, under a record's key. */
-  readonly hint: (key: string) => string
+  readonly client: ClientTold
 }
 
 /**
@@ -77,9 +91,9 @@ export function* login<Data extends object>(
   let { content, rework, over } = yield* gather(core, userId, options, source, opened)
   const created = yield* create(core, core.format.encode(content), {
     userId,
-    device: source.device,
-    hint: source.hint,
+    client: source.client,
     remembered: options.remember === true,
+    assurance: options.assurance,
   })
   let { record } = created
   try {

@@ -1,17 +1,20 @@
 import { CommitQueue } from './commit.ts'
-import { checkUserId, type DataCore, land, listRecords, readFresh, storeError } from './core.ts'
-import { end, endUser, standingOf } from './ending.ts'
+import { checkUserId, type DataCore, infoOf, land, listRecords, readFresh, storeError } from './core.ts'
+import { Crawlers, crawlerOf } from './crawlers.ts'
+import { contention, end, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { decodeHead, decodeTombstone, encodeHead, showsCurrent } from './head.ts'
 import { LateChanges } from './late-changes.ts'
+import { Strangers, type StrangerLimits } from './limits.ts'
 import { OpenSession } from './open-session.ts'
-import { judge } from './renewal.ts'
+import { judge, type Verdict } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
-import { isPromise, type Routine, run } from './routine.ts'
+import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { Session, SessionInfo } from './session.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { Sweeper } from './sweeper.ts'
+import { isStrange, suspect } from './theft.ts'
 import { hashSecret, isSessionId, parseToken, randomBytes, sameHash, type SessionId, type Token, versionStep, wasIssued } from './token.ts'
 import { Toucher } from './touch.ts'
 import type { Header, Transport } from './transport.ts'
@@ -44,6 +47,8 @@ export interface ManagerOptions<Data extends object> {
   readonly trustProxy: boolean
   readonly onStoreError: 'refuse' | 'anonymous'
   readonly sweepInterval: number
+  readonly limits: StrangerLimits
+  readonly shareCrawlers: boolean
 }
 
 /** The manager behind an application's sessions, for adapters. @throws ERR_SOJOURN_OPTION for anything else */
@@ -61,6 +66,9 @@ export class Manager<Data extends object> implements Sessions<Data> {
   readonly commits: CommitQueue<Data>
   readonly toucher: Toucher
   readonly lateChanges: LateChanges
+  readonly strangers: Strangers
+  /** Null where each crawler's request has a session of its own. */
+  readonly crawlers: Crawlers | null
   readonly #transport: Transport
   readonly #trustProxy: boolean
   readonly #onStoreError: 'refuse' | 'anonymous'
@@ -69,11 +77,13 @@ export class Manager<Data extends object> implements Sessions<Data> {
   #flashes = 0
   #closing: Promise<void> | null = null
 
-  constructor({ core, transport, trustProxy, onStoreError, sweepInterval }: ManagerOptions<Data>) {
+  constructor({ core, transport, trustProxy, onStoreError, sweepInterval, limits, shareCrawlers }: ManagerOptions<Data>) {
     this.core = core
     this.commits = new CommitQueue(core)
     this.toucher = new Toucher(core)
     this.lateChanges = new LateChanges(core)
+    this.strangers = new Strangers(limits, core.policy.visit.idle + core.policy.visit.slice, core.events)
+    this.crawlers = shareCrawlers ? new Crawlers() : null
     this.#transport = transport
     this.#trustProxy = trustProxy
     this.#onStoreError = onStoreError
@@ -126,7 +136,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
         'The sessions were closed, and a request came after; stop the server before sessions.close().',
       )
     const token = parseToken(this.#transport.read(view))
-    if (token === null) return new OpenSession(this, view)
+    if (token === null) return this.crawlers === null ? new OpenSession(this, view) : this.#admitCrawler(view, this.crawlers)
     const { store } = this.core
     let record: Maybe<SessionRecord | null>
     try {
@@ -141,6 +151,22 @@ export class Manager<Data extends object> implements Sessions<Data> {
     )
   }
 
+  /** A request without a token: where it is of a well-known crawler, the session that others of its kind began. */
+  #admitCrawler(view: RequestView, crawlers: Crawlers): Maybe<OpenSession<Data>> {
+    const key = crawlerOf(view)
+    if (key === null) return new OpenSession(this, view)
+    const id = crawlers.idOf(key)
+    if (id === undefined) return OpenSession.crawler(this, view, key, null)
+    return this.#settleOr(view, () => this.#openCrawler(view, key, id))
+  }
+
+  *#openCrawler(view: RequestView, key: string, id: SessionId): Routine<OpenSession<Data>> {
+    const record = yield* wait(this.core.store.get(id))
+    // Nobody showed a secret: what has a user is not for the asking.
+    const isOpen = standingOf(record, this.core.clock.now()) === 'live' && record!.userId === null
+    return OpenSession.crawler(this, view, key, isOpen ? record : null)
+  }
+
   /** The store can't be read: the request is refused, or goes on without its session, as the application decided. */
   #doWithout(view: RequestView, cause: unknown): OpenSession<Data> {
     const error = storeError(this.core.store, cause)
@@ -149,21 +175,44 @@ export class Manager<Data extends object> implements Sessions<Data> {
     return new OpenSession(this, view, 'offline')
   }
 
-  #judge(view: RequestView, { secret }: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+  #judge(view: RequestView, token: Token, record: SessionRecord | null, tries = 1): Maybe<OpenSession<Data>> {
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
-    if (record === null || standing === 'gone') return new OpenSession(this, view)
+    if (record === null) return this.#unknown(view, now)
+    if (standing === 'gone') return new OpenSession(this, view)
+    const { secret } = token
     const hash = hashSecret(secret)
-    if (showsCurrent(record.head, hash)) return OpenSession.live(this, view, record, { secret, kind: 'current' })
+    if (showsCurrent(record.head, hash)) return this.#let(view, token, record, 'current', tries)
     if (standing === 'tombstone') {
       const left = decodeTombstone(record.head)
       const answers = (left?.cause === 'login' || left?.cause === 'logout') && left.hashes.some((good) => sameHash(good, 0, hash))
       return answers ? OpenSession.moved(this, view, record) : new OpenSession(this, view)
     }
     const { kind } = this.#verdict(record, secret, hash, now)
-    if (kind === 'unknown') return new OpenSession(this, view)
-    if (kind === 'late') return this.#refuseOr(view, record, secret, hash)
-    return OpenSession.live(this, view, record, { secret, kind })
+    if (kind === 'unknown') return this.#unknown(view, now)
+    if (kind === 'late') return this.#settleOr(view, () => this.#refuse(view, token, record, hash))
+    return this.#let(view, token, record, kind, tries)
+  }
+
+  /** A token that was never issued, or is long forgotten. */
+  #unknown(view: RequestView, now: number): OpenSession<Data> {
+    this.strangers.missed(view, now)
+    return new OpenSession(this, view)
+  }
+
+  /** The secret is good: the record opens, unless another client shows it than the one of the login. */
+  #let(view: RequestView, token: Token, record: SessionRecord, kind: Verdict['kind'], tries: number): Maybe<OpenSession<Data>> {
+    if (!isStrange(this.core.theft, record.head, view)) return OpenSession.live(this, view, record, { secret: token.secret, kind })
+    return this.#settleOr(view, () => this.#suspect(view, token, record, kind, tries))
+  }
+
+  *#suspect(view: RequestView, token: Token, known: SessionRecord, kind: Verdict['kind'], tries: number): Routine<OpenSession<Data>> {
+    const record = yield* suspect(this.core, known, view)
+    if (record === null) return new OpenSession(this, view)
+    if (record !== 'changed') return OpenSession.live(this, view, record, { secret: token.secret, kind })
+    if (tries === 20) throw contention(token.id)
+    const fresh = yield* readFresh(this.core, token.id)
+    return yield* wait(this.#judge(view, token, fresh, tries + 1))
   }
 
   #verdict(record: SessionRecord, secret: string, hash: string, now: number): ReturnType<typeof judge> {
@@ -178,26 +227,27 @@ export class Manager<Data extends object> implements Sessions<Data> {
     )
   }
 
-  #refuseOr(view: RequestView, record: SessionRecord, secret: string, hash: string): Maybe<OpenSession<Data>> {
+  /** Writes what a request's token calls for before it is let in; where the store fails, the request is refused or goes on without. */
+  #settleOr(view: RequestView, settle: () => Routine<OpenSession<Data>>): Maybe<OpenSession<Data>> {
     try {
-      const refused = run(this.#refuse(view, record, secret, hash))
-      return isPromise(refused) ? refused.catch((cause: unknown) => this.#doWithout(view, cause)) : refused
+      const settled = run(settle())
+      return isPromise(settled) ? settled.catch((cause: unknown) => this.#doWithout(view, cause)) : settled
     } catch (cause) {
       return this.#doWithout(view, cause)
     }
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */
-  *#refuse(view: RequestView, known: SessionRecord, secret: string, hash: string): Routine<OpenSession<Data>> {
+  *#refuse(view: RequestView, token: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
     const { core } = this
     let record: SessionRecord | null = known
     for (let tries = 1; ; tries++) {
       const now = core.clock.now()
       if (record === null || standingOf(record, now) !== 'live') return new OpenSession(this, view)
       const { id, userId }: SessionRecord = record
-      const verdict = this.#verdict(record, secret, hash, now)
+      const verdict = this.#verdict(record, token.secret, hash, now)
       if (verdict.kind === 'unknown') return new OpenSession(this, view)
-      if (verdict.kind !== 'late') return OpenSession.live(this, view, record, { secret, kind: verdict.kind })
+      if (verdict.kind !== 'late') return yield* wait(this.#let(view, token, record, verdict.kind, tries))
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })
@@ -226,8 +276,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
   async *#list(userId: string): AsyncGenerator<SessionInfo> {
     for await (const record of listRecords(this.core, userId)) {
       if (standingOf(record, this.core.clock.now()) !== 'live') continue
-      const { id, createdAt, lastSeenAt, expiresAt, head } = record
-      yield { id, userId: record.userId, device: decodeHead(head)?.device ?? null, createdAt, lastSeenAt, expiresAt }
+      yield infoOf(record)
     }
   }
 

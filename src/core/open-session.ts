@@ -2,12 +2,16 @@ import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
-import { describeDevice } from './device.ts'
+import { crawlerLifetime } from './crawlers.ts'
+import { deviceOf } from './device.ts'
+import type { Duration } from './duration.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf } from './head.ts'
-import { create, type Issued, login } from './login.ts'
+import { type ClientTold, create, type Issued, login } from './login.ts'
 import type { Manager } from './manager.ts'
+import { networkMark, networkOf } from './network.ts'
+import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './recent-login.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
@@ -20,6 +24,7 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
 /**
  * What a session is to the request that has it:
  * new     nothing is stored; a write creates it
+ * excess  a new one that was one too many (`limits`): nothing is stored, and what it wrote is good for this response alone
  * live    its record is open
  * moved   its token is that of a session that logged in or out elsewhere: only a login gets on from here
  * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
@@ -27,7 +32,7 @@ import { formatToken, type Secret, type SessionId } from './token.ts'
  * ended   it turned out to be gone when this request wrote to it
  * offline it could not be read, and the application goes on without: nothing is stored, and the cookie is left alone
  */
-export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
+export type SessionState = 'new' | 'excess' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
 /** What a request showed, and what it was found to be. */
 export interface Shown {
@@ -56,6 +61,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
+  /** What crawlers share a session by; null for everybody else. */
+  #crawler: string | null = null
 
   constructor(
     manager: Manager<Data>,
@@ -83,6 +90,18 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   static late<Data extends object>(manager: Manager<Data>, view: RequestView, record: SessionRecord): OpenSession<Data> {
     return new OpenSession(manager, view, 'late', record)
+  }
+
+  /** A well-known crawler's request, with the session that it shares, if there is one by now. */
+  static crawler<Data extends object>(
+    manager: Manager<Data>,
+    view: RequestView,
+    key: string,
+    record: SessionRecord | null,
+  ): OpenSession<Data> {
+    const session = new OpenSession(manager, view, record === null ? 'new' : 'live', record)
+    session.#crawler = key
+    return session
   }
 
   get state(): SessionState {
@@ -142,8 +161,24 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#state === 'live' ? this.#record!.expiresAt : null
   }
 
+  get lastLoginAt(): number | null {
+    this.#read = true
+    return this.#state === 'live' ? lastLoginOf(this.#record!) : null
+  }
+
+  get assurance(): number {
+    this.#read = true
+    return this.#state === 'live' ? assuranceOf(this.#record!) : 0
+  }
+
+  requireRecentLogin(within: Duration, { assurance = 1 }: { readonly assurance?: number | undefined } = {}): void {
+    this.#read = true
+    requireRecentLogin(this.#state === 'live' ? this.#record : null, this.#manager.core.clock.now(), within, assurance)
+  }
+
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     checkUserId(userId, 'login')
+    if (options.assurance !== undefined) checkAssurance(options.assurance, 'login')
     await this.#inTurn(() => this.#login(userId, options))
   }
 
@@ -156,8 +191,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       baseText: this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
-      device: this.#device(),
-      hint: (key: string) => clientHint(key, this.#view),
+      client: this.#client(),
     }
     const issued = await this.#guard(() => run(login(core, userId, options, source)))
     this.#enter(issued, issued.rework)
@@ -198,7 +232,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #update<Result>(change: (data: Data) => Result): Promise<Result> {
     if (this.#state !== 'live') {
-      if (this.#state !== 'new') throw this.#refusal()
+      if (this.#state !== 'new' && this.#state !== 'excess') throw this.#refusal()
       // Nothing is stored yet: there is nothing to race with, and the session is created with the result.
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
@@ -220,7 +254,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (!this.#copy.isChanged) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
-    else throw this.#refusal()
+    else if (this.#state !== 'excess') throw this.#refusal()
   }
 
   flash(kind: string, message: string): void
@@ -291,7 +325,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const changed = this.#copy.isChanged
     if (this.#state === 'live') return this.#settleLive(changed, isPublic)
     // Where it turned out to have ended, the handler was told: its answer stands.
-    if (!changed || this.#state === 'ended') return
+    if (!changed || this.#state === 'ended' || this.#state === 'excess') return
     if (this.#state === 'new') return run(this.#create())
     if (this.#state === 'offline') return this.report(this.#offline())
     throw this.#refusal()
@@ -315,6 +349,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #noteUse(): Maybe<void> {
+    // A crawler's lives its minute, however often it comes.
+    if (this.#crawler !== null && this.#record!.userId === null) return
     return this.#manager.toucher.note(this.#record!, this.#touchAsked)
   }
 
@@ -363,15 +399,20 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   *#create(): Routine<void> {
-    const { core } = this.#manager
-    const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
-      userId: null,
-      device: this.#device(),
-      hint: (key) => clientHint(key, this.#view),
-      remembered: false,
-    })
-    core.events.emit('created', { id: issued.record.id, userId: null })
+    const { core, strangers, crawlers } = this.#manager
+    const data = core.format.encode(this.#content()) // First: what can't be stored is no visitor who counts.
+    if (!strangers.admit(this.#view, core.clock.now())) {
+      this.#state = 'excess'
+      return
+    }
+    const lifetime = this.#crawler === null ? undefined : crawlerLifetime
+    const issued: Issued = yield* create(core, data, { userId: null, client: this.#client(), remembered: false, lifetime })
+    const { id } = issued.record
+    core.events.emit('created', { id, userId: null })
     this.#enter(issued, (mine) => mine)
+    if (this.#crawler === null) return
+    crawlers!.remember(this.#crawler, id)
+    this.#owed = null // The token of a shared session goes to nobody.
   }
 
   #end(error: SojournError): void {
@@ -412,8 +453,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
   }
 
-  #device(): string | null {
-    return describeDevice(this.#view.header('user-agent'))
+  #client(): ClientTold {
+    const network = networkOf(this.#view.address)
+    return {
+      device: deviceOf(this.#view.header('user-agent')),
+      hint: (key) => clientHint(key, this.#view),
+      network: (key) => (network === null ? null : networkMark(key, network)),
+    }
   }
 
   async #endForReuse(id: SessionId): Promise<void> {
