@@ -8,6 +8,8 @@ import {
   encodeTombstone,
   goodHashes,
   type Head,
+  isOfDevice,
+  isOfNetwork,
   isRemembered,
   isTombstone,
   newHead,
@@ -22,6 +24,7 @@ const printable = /^[\x20-\x7e]*$/
 const hash = fc.string().map(hashSecret)
 const time = fc.integer({ min: 0, max: 36 ** 9 - 1 })
 const hint = fc.string({ minLength: 6, maxLength: 6, unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '-', '_') })
+const mark = fc.string({ minLength: 2, maxLength: 2, unit: fc.constantFrom('a', 'Z', '9', '-', '_') })
 const oddText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom('ada', '', '"', '\\', '\ud800', 'é', '🙂', '__proto__', 't{"cause":"login"}', '\0', '\u2028'),
@@ -38,10 +41,13 @@ const heads: fc.Arbitrary<Head> = fc.record({
   }),
   device: fc.option(oddText),
   remembered: fc.boolean(),
+  assurance: fc.integer({ min: 1, max: 9 }),
+  network: fc.option(mark),
+  others: fc.array(fc.tuple<[string | null, string | null]>(fc.option(oddText), fc.option(mark)), { maxLength: 4 }),
 })
 
 const tombstones: fc.Arbitrary<Tombstone> = fc.record({
-  cause: fc.constantFrom('login', 'logout', 'ended', 'reuse'),
+  cause: fc.constantFrom('login', 'logout', 'ended', 'reuse', 'theft'),
   userId: fc.option(oddText),
   target: fc.option(fc.constant('AAAAAAAAAAAAAAAA')),
   sameUser: fc.boolean(),
@@ -81,6 +87,22 @@ describe('a head', () => {
         expect(showsCurrent(text, hashSecret('another'))).toBe(false)
       }),
       { numRuns: 200 },
+    )
+  })
+
+  test('is asked for the login’s device and network without being parsed, whatever else it holds', () => {
+    const told = fc.constantFrom('Firefox on Windows', 'Chrome on Linux', 'Chrome', 'curl', 'd', 'o', 'w', 'hash', 'hint')
+    fc.assert(
+      fc.property(heads, fc.option(told), fc.option(told), (head, device, other) => {
+        const text = encodeHead({ ...head, device, others: [] })
+        expect(isOfDevice(text, device)).toBe(true)
+        expect(isOfDevice(text, other)).toBe(device === null || other === device)
+        expect(isOfDevice(encodeHead({ ...head, device, others: [[other, 'ab']] }), device)).toBe(false)
+        expect(isOfNetwork(text, head.network)).toBe(true)
+        expect(isOfNetwork(text, '!!')).toBe(head.network === null)
+        expect(isOfNetwork(text, null)).toBe(true)
+      }),
+      { numRuns: 500 },
     )
   })
 

@@ -1,7 +1,18 @@
 import type { EventName, SessionEvents } from '../../src/core/events.ts'
 import type { Sessions } from '../../src/core/manager.ts'
 
-export const eventNames: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'error']
+export const eventNames: readonly EventName[] = [
+  'created',
+  'loggedIn',
+  'renewed',
+  'ended',
+  'expired',
+  'conflict',
+  'suspected',
+  'guessing',
+  'limited',
+  'error',
+]
 
 /** Listens to all that a manager tells. */
 export class Recorder {

@@ -1,0 +1,61 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { networkMark, networkOf } from '../../src/core/network.ts'
+import { mintKey } from '../../src/core/token.ts'
+
+describe('a network', () => {
+  test.each([
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['192.0.2.255', '192.0.2.0/24'],
+    ['::ffff:192.0.2.7', '192.0.2.0/24'],
+    ['::FFFF:192.0.2.7', '192.0.2.0/24'],
+    ['[::ffff:192.0.2.7]:443', '192.0.2.0/24'],
+    ['192.0.2.7:8080', '192.0.2.0/24'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+    ['2001:0db8:0001:2::6', '2001:db8:1::/48'],
+    ['2001:DB8:1::', '2001:db8:1::/48'],
+    ['[2001:db8:1::5]:443', '2001:db8:1::/48'],
+    ['2001:db8::1', '2001:db8:0::/48'],
+    ['2001:db8:0:9::1', '2001:db8:0::/48'],
+    ['::1', '0:0:0::/48'],
+    ['::', '0:0:0::/48'],
+    ['fe80::1%eth0.5', 'fe80:0:0::/48'],
+    ['fe80::1%eth0', 'fe80:0:0::/48'],
+    ['unknown', 'unknown'],
+    ['proxy.example', 'proxy.example'],
+  ])('of %s is %s', (address, network) => expect(networkOf(address)).toBe(network))
+
+  test.each([undefined, ''])('is none where the address is %j', (address) => expect(networkOf(address)).toBeNull())
+
+  test('is short text, whatever a proxy forwards', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), fc.constantFrom('', '1.2.3.4', '::', '[', ':'), (text, before) => {
+        expect((networkOf(before + text) ?? '').length).toBeLessThanOrEqual(72)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('its mark', () => {
+  const networks = Array.from({ length: 20_000 }, (_, i) => `${(i >> 8) & 255}.${i & 255}.${(i >> 4) & 255}.0/24`)
+
+  test('is two characters, the same for the same network under the same key alone', () => {
+    const [key, other] = [mintKey(), mintKey()]
+    for (const network of networks.slice(0, 1000)) {
+      expect(networkMark(key, network)).toMatch(/^[\w-]{2}$/)
+      expect(networkMark(key, network)).toBe(networkMark(key, network))
+    }
+    const same = networks.filter((network) => networkMark(key, network) === networkMark(other, network))
+    expect(same.length).toBeLessThan(networks.length / 1000)
+  })
+
+  test('is shared by many networks, so that it does not tell which one it was, and by two in some four thousand', () => {
+    const key = mintKey()
+    const counts = new Map<string, number>()
+    for (const network of networks) counts.set(networkMark(key, network), (counts.get(networkMark(key, network)) ?? 0) + 1)
+    // 20,000 into 4096: 4.9 each, were it by chance alone; 99.2 % of the marks are met.
+    expect(counts.size).toBeGreaterThan(3950)
+    expect(Math.max(...counts.values())).toBeLessThan(25)
+  })
+})

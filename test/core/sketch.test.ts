@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Sketch } from '../../src/core/sketch.ts'
+
+describe('a sketch', () => {
+  test('counts never too few, and few names exactly', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...'abcdefghij'), { maxLength: 300 }), (names) => {
+        const sketch = new Sketch()
+        for (const name of names) sketch.add(name)
+        for (const name of 'abcdefghijk') expect(sketch.count(name)).toBe(names.filter((one) => one === name).length)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('of a million addresses takes no more memory than of one, and is wrong by a few ten-thousandths at most', () => {
+    const sketch = new Sketch()
+    const frequent = Array.from({ length: 20 }, (_, i) => `frequent ${i}`)
+    sketch.add('first')
+    const buffers = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 1_000_000; i++) {
+      sketch.add(`${i >> 16}.${(i >> 8) & 255}.${i & 255}.0/24`)
+      if (i % 1000 === 0) sketch.add(frequent[(i / 1000) % 20]!)
+    }
+    expect(process.memoryUsage().arrayBuffers - buffers).toBeLessThan(2_000_000)
+    for (const name of frequent) {
+      expect(sketch.count(name)).toBeGreaterThanOrEqual(50)
+      expect(sketch.count(name)).toBeLessThan(50 + 300)
+    }
+    expect(sketch.count('never seen')).toBeLessThan(300)
+  }, 60_000)
+})
