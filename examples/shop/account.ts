@@ -44,19 +44,28 @@ export async function activeSessions(sessions: ShopSessions, session: ShopSessio
   return active.sort((a, b) => Number(b.current) - Number(a.current) || b.lastSeenAt - a.lastSeenAt)
 }
 
-/** Ends one of the user's sessions. False when there is none of this ID: somebody else's is as unknown as one that never was. */
-export async function endSession(sessions: ShopSessions, session: ShopSession, id: string): Promise<boolean> {
+/**
+ * Ends one of the user's sessions. False when there is none of this ID: somebody else's is as unknown as one that never was.
+ *
+ * @param recentLogin how old the login may be, but for this very session's end: who found the browser open must not log the user out elsewhere
+ */
+export async function endSession(sessions: ShopSessions, session: ShopSession, id: string, recentLogin: string): Promise<boolean> {
   const target = (await activeSessions(sessions, session)).find((one) => one.id === id)
   if (target === undefined) return false
-  if (!target.current) return sessions.end(id)
+  if (!target.current) {
+    session.requireRecentLogin(recentLogin)
+    return sessions.end(id)
+  }
   // This one goes by logout, which takes the cookie along.
   await session.logout()
   return true
 }
 
 /** Ends the user's sessions everywhere else. */
-export async function endOtherSessions(sessions: ShopSessions, session: ShopSession): Promise<void> {
-  await sessions.endUser(userOf(session), { except: session.id })
+export async function endOtherSessions(sessions: ShopSessions, session: ShopSession, recentLogin: string): Promise<void> {
+  const userId = userOf(session)
+  session.requireRecentLogin(recentLogin)
+  await sessions.endUser(userId, { except: session.id })
 }
 
 function userOf({ userId }: ShopSession): string {

@@ -7,9 +7,10 @@ import { apiRoutes } from './routes/api.ts'
 import { pageRoutes } from './routes/pages.ts'
 import { sameOrigin } from './same-origin.ts'
 import type { ShopSessions } from './sessions.ts'
+import type { Settings } from './settings.ts'
 
 /** The shop over its sessions. What stands above `session(sessions)` never touches one. */
-export function createShop(sessions: ShopSessions): Express {
+export function createShop(sessions: ShopSessions, { recentLogin }: Pick<Settings, 'recentLogin'>): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -25,9 +26,9 @@ export function createShop(sessions: ShopSessions): Express {
   app.use(fresh)
 
   const limit = new LoginLimit()
-  app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, limit))
+  app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, limit, recentLogin))
   app.use('/api', notFound)
-  app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, limit))
+  app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, limit, recentLogin))
   app.use(notFound)
   app.use(answerErrors(sessions))
   return app

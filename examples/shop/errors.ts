@@ -75,6 +75,7 @@ function toShopError(cause: unknown): ShopError {
 const internal = 'Something went wrong on our side.'
 
 const sessionMessages: Record<number, string> = {
+  401: 'This step needs a recent login. Log in again, then repeat it.',
   403: 'The login was refused. Try again.',
   409: 'Your session ended or moved on while this was under way, so nothing was changed. Go back and try again.',
   503: 'Sessions are out of reach just now. Try again in a moment.',

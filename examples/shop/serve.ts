@@ -15,7 +15,7 @@ export interface RunningShop {
 /** Opens the sessions and serves the shop over them. */
 export async function serve(settings: Settings): Promise<RunningShop> {
   const sessions = await openSessions(settings)
-  const server = createServer(createShop(sessions))
+  const server = createServer(createShop(sessions, settings))
   try {
     server.listen(settings.port, settings.host)
     await once(server, 'listening')

@@ -6,6 +6,8 @@ export interface Settings {
   readonly store: string
   readonly idle: string
   readonly absolute: string
+  /** How old a login may be that ends sessions elsewhere. */
+  readonly recentLogin: string
   /** How many processes serve the shop on one port. */
   readonly workers: number
 }
@@ -17,6 +19,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     store: env.SESSION_STORE || 'disk:./.data/sessions',
     idle: env.IDLE_TIMEOUT || '30m',
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
+    recentLogin: env.RECENT_LOGIN || '10m',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),
   }
   if (settings.workers > 1 && /^(?:memory:|sqlite::memory:)/i.test(settings.store)) {

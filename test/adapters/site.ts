@@ -4,7 +4,7 @@ import { type CommitOptions, withSession } from '../../src/adapters/node.ts'
 import type { SojournError } from '../../src/core/errors.ts'
 import type { Sessions } from '../../src/core/manager.ts'
 import type { Session } from '../../src/core/session.ts'
-import { createSessions } from '../../src/sessions.ts'
+import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { type Listening, listen } from './server.ts'
 import { watchedStore, type WatchedStore } from './watched-store.ts'
 import { type Answer, type Asked, connection } from './wire.ts'
@@ -29,22 +29,27 @@ export interface SiteOptions extends CommitOptions {
   readonly http2?: boolean
   /** What each verb of the store takes, in ms; 0: it answers at once. */
   readonly delay?: number
+  /** Options of the sessions, beyond those of every test. */
+  readonly with?: Omit<SessionsOptions<Data>, 'store' | 'initial'>
 }
 
 export type SiteHandler = (req: IncomingMessage, res: ServerResponse, session: Session<Data>) => unknown
 
 /** A server with sessions, gone when the test is over. */
-export async function site(handler: SiteHandler, { http2 = false, delay = 0, ...options }: SiteOptions = {}): Promise<VisitedSite> {
-  return await siteOf((sessions) => listen(withSession(sessions, handler, options), { http2 }), { http2, delay })
+export async function site(
+  handler: SiteHandler,
+  { http2 = false, delay = 0, with: more = {}, ...options }: SiteOptions = {},
+): Promise<VisitedSite> {
+  return await siteOf((sessions) => listen(withSession(sessions, handler, options), { http2 }), { http2, delay, with: more })
 }
 
 /** The same for a server that is built otherwise, around the sessions that it is handed. */
 export async function siteOf(
   serve: (sessions: Sessions<Data>) => Promise<Listening>,
-  { http2 = false, delay = 0 }: Pick<SiteOptions, 'http2' | 'delay'> = {},
+  { http2 = false, delay = 0, with: more = {} }: Pick<SiteOptions, 'http2' | 'delay' | 'with'> = {},
 ): Promise<VisitedSite> {
   const store = watchedStore(delay)
-  const sessions = createSessions<Data>({ store, initial: () => ({ count: 0 }) })
+  const sessions = createSessions<Data>({ ...more, store, initial: () => ({ count: 0 }) })
   const errors: string[] = []
   sessions.on('error', ({ error }) => void errors.push(error.code))
   const server = await serve(sessions)

@@ -2,13 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Sketch } from '../../src/core/sketch.ts'
 
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']
+
 describe('a sketch', () => {
   test('counts never too few, and few names exactly', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...'abcdefghij'), { maxLength: 300 }), (names) => {
+      fc.property(fc.array(fc.constantFrom(...names.slice(0, 10)), { maxLength: 300 }), (added) => {
         const sketch = new Sketch()
-        for (const name of names) sketch.add(name)
-        for (const name of 'abcdefghijk') expect(sketch.count(name)).toBe(names.filter((one) => one === name).length)
+        for (const name of added) sketch.add(name)
+        for (const name of names) expect(sketch.count(name)).toBe(added.filter((one) => one === name).length)
       }),
       { numRuns: 50 },
     )

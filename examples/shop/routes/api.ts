@@ -8,7 +8,7 @@ import type { LoginLimit } from '../login-limit.ts'
 import type { ShopSession, ShopSessions } from '../sessions.ts'
 
 /** The shop for scripts: the same as the pages, in JSON. */
-export function apiRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
+export function apiRoutes(sessions: ShopSessions, limit: LoginLimit, recentLogin: string): Router {
   const router = Router()
 
   router.get('/session', (req, res) => {
@@ -55,12 +55,12 @@ export function apiRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
   })
 
   router.delete('/account/sessions', async (req, res) => {
-    await endOtherSessions(sessions, sessions.of(req))
+    await endOtherSessions(sessions, sessions.of(req), recentLogin)
     res.sendStatus(204)
   })
 
   router.delete('/account/sessions/:id', async (req, res) => {
-    const ended = await endSession(sessions, sessions.of(req), req.params.id)
+    const ended = await endSession(sessions, sessions.of(req), req.params.id, recentLogin)
     if (!ended) throw new ShopError(404, 'unknown_session', 'You have no such session, or it has ended already.')
     res.sendStatus(204)
   })

@@ -1,4 +1,5 @@
 import { Router, type Response } from 'express'
+import { SojournError } from 'sojourn'
 import { activeSessions, endOtherSessions, endSession, logIn } from '../account.ts'
 import { addToCart, priceCart, removeFromCart } from '../cart.ts'
 import { allProducts, findProduct } from '../catalogue.ts'
@@ -15,7 +16,7 @@ import { findUser } from '../users.ts'
 import { visitorOf } from '../visitor.ts'
 
 /** The shop for people: pages, and forms that change something and lead on to a page (303). */
-export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
+export function pageRoutes(sessions: ShopSessions, limit: LoginLimit, recentLogin: string): Router {
   const router = Router()
 
   router.get('/', (req, res) => {
@@ -47,8 +48,9 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
   router.get('/login', (req, res) => {
     const session = sessions.of(req)
     const next = readNext(req.query.next, '/')
-    if (session.userId !== null) return res.redirect(303, next)
-    show(res, loginPage(visitorOf(session), { next }))
+    const again = session.userId !== null && 'again' in req.query
+    if (session.userId !== null && !again) return res.redirect(303, next)
+    show(res, loginPage(visitorOf(session), { next, again, username: session.userId ?? undefined }))
   })
 
   router.post('/login', async (req, res) => {
@@ -90,17 +92,22 @@ export function pageRoutes(sessions: ShopSessions, limit: LoginLimit): Router {
     const session = sessions.of(req)
     if (session.userId === null) return res.redirect(303, '/login?next=/account')
     const body = bodyOf(req)
-    if (body.others !== undefined) {
-      await endOtherSessions(sessions, session)
-      session.flash('notice', 'You are logged out everywhere else.')
-      return res.redirect(303, '/account')
+    try {
+      if (body.others !== undefined) {
+        await endOtherSessions(sessions, session, recentLogin)
+        session.flash('notice', 'You are logged out everywhere else.')
+        return res.redirect(303, '/account')
+      }
+      const id = readText(body, 'id')
+      const current = id === session.id
+      const ended = await endSession(sessions, session, id, recentLogin)
+      if (current) return res.redirect(303, '/?bye')
+      session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
+      res.redirect(303, '/account')
+    } catch (cause) {
+      if (!(cause instanceof SojournError) || cause.code !== 'ERR_SOJOURN_LOGIN_REQUIRED') throw cause
+      res.redirect(303, '/login?again&next=/account')
     }
-    const id = readText(body, 'id')
-    const current = id === session.id
-    const ended = await endSession(sessions, session, id)
-    if (current) return res.redirect(303, '/?bye')
-    session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
-    res.redirect(303, '/account')
   })
 
   return router
