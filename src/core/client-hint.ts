@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { deviceOf } from './device.ts'
+import { describeDevice } from './device.ts'
 import { networkOf } from './network.ts'
 import type { RequestView } from './request.ts'
 
@@ -9,7 +9,7 @@ import type { RequestView } from './request.ts'
  */
 export function clientHint(key: string, view: RequestView): string {
   return createHmac('sha256', key)
-    .update(`${deviceOf(view.header('user-agent'))}\n${networkOf(view.address) ?? ''}`)
+    .update(`${describeDevice(view.header('user-agent'))}\n${networkOf(view.address) ?? ''}`)
     .digest('base64url')
     .slice(0, 6)
 }

@@ -12,22 +12,6 @@ export function describeDevice(userAgent: string | undefined): string | null {
   return browser ?? system ?? text.match(/^[A-Za-z][\w.-]{0,31}/)?.[0] ?? null
 }
 
-// The same few hundred browsers come again and again; parsing one's words takes 1 to 2 µs, finding them here a tenth of that.
-const described = new Map<string, string | null>()
-const describedAtMost = 1000
-
-/** The same, for every request: each User-Agent is parsed when it is first met. */
-export function deviceOf(userAgent: string | undefined): string | null {
-  if (userAgent === undefined || userAgent.length > 512) return describeDevice(userAgent)
-  const known = described.get(userAgent)
-  if (known !== undefined) return known
-  const device = describeDevice(userAgent)
-  // Whoever sends new ones all the time gets them parsed, and no memory.
-  if (described.size >= describedAtMost) described.clear()
-  described.set(userAgent, device)
-  return device
-}
-
 /** A device taken apart again. What is not told is null. */
 export interface DeviceParts {
   /** The browser's family, whatever its version. */

@@ -3,7 +3,7 @@ import { asyncUpdate, type Change, type Committed, type Rework } from './commit.
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { crawlerLifetime } from './crawlers.ts'
-import { deviceOf } from './device.ts'
+import { describeDevice } from './device.ts'
 import type { Duration } from './duration.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
@@ -456,7 +456,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #client(): ClientTold {
     const network = networkOf(this.#view.address)
     return {
-      device: deviceOf(this.#view.header('user-agent')),
+      device: describeDevice(this.#view.header('user-agent')),
       hint: (key) => clientHint(key, this.#view),
       network: (key) => (network === null ? null : networkMark(key, network)),
     }

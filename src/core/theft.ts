@@ -1,8 +1,8 @@
 import { infoOf, type Core, land } from './core.ts'
-import { type DeviceParts, deviceOf, partsOf } from './device.ts'
+import { type DeviceParts, describeDevice, partsOf } from './device.ts'
 import { end } from './ending.ts'
 import { SojournError } from './errors.ts'
-import { decodeHead, encodeHead, type Head, isOfDevice, isOfNetwork, keyOf, type SeenClient } from './head.ts'
+import { decodeHead, deviceMember, encodeHead, type Head, isOfDevice, isOfNetwork, keyOf, type SeenClient } from './head.ts'
 import { networkMark, networkOf } from './network.ts'
 import type { RequestView } from './request.ts'
 import type { Routine } from './routine.ts'
@@ -87,11 +87,41 @@ function ask(decide: Theft['decide'], signals: readonly TheftSignal[], session: 
 }
 
 /**
- * Whether a request may bear a signal: what each one is asked. It costs a look-up and a comparison, about a tenth of a µs, while
- * the client is the one of the login; the address is looked at where a network alone can matter.
+ * Whether a request may bear a signal: what each one is asked, and what must cost next to nothing while the client is the one of
+ * the login. Its address is looked at only where a network alone can matter.
  */
 export function isStrange({ asksNetwork }: Theft, head: string, view: RequestView): boolean {
-  return !isOfDevice(head, deviceOf(view.header('user-agent'))) || (asksNetwork && !isOfNetwork(head, markOf(head, view)))
+  return !isOfDevice(head, memberOf(view.header('user-agent'))) || (asksNetwork && !isOfNetwork(head, markOf(head, view)))
+}
+
+/** A User-Agent that was met, and what a head of its device holds. */
+interface Met {
+  readonly agent: string
+  readonly member: string | null
+}
+
+// The same few hundred come again and again. Each has one place, by its length and every ninth character, and comparing it with
+// what stands there takes a few ns; a Map would hash all of it, which takes as long as the parse that is to be saved.
+const places = 512
+const met: (Met | undefined)[] = Array.from({ length: places }, () => undefined)
+
+function memberOf(agent: string | undefined): string | null {
+  if (agent === undefined || agent === '') return null
+  // Nothing longer is kept, so that nobody can fill memory; its device is in its beginning anyway.
+  if (agent.length > 512) return memberFor(agent)
+  let place = agent.length
+  for (let i = agent.length - 1; i > 0; i -= 9) place = Math.imul(place, 31) + agent.charCodeAt(i)
+  place &= places - 1
+  const known = met[place]
+  if (known !== undefined && known.agent === agent) return known.member
+  const member = memberFor(agent)
+  met[place] = { agent, member }
+  return member
+}
+
+function memberFor(agent: string): string | null {
+  const device = describeDevice(agent)
+  return device === null ? null : deviceMember(device)
 }
 
 /** The mark of a request's network under the record's key. */
@@ -109,7 +139,7 @@ export function markOf(head: string, view: RequestView): string | null {
 export function* suspect(core: Core, record: SessionRecord, view: RequestView): Routine<SessionRecord | 'changed' | null> {
   const head = decodeHead(record.head)
   if (head === null) return null
-  const client: SeenClient = [deviceOf(view.header('user-agent')), markOf(record.head, view)]
+  const client: SeenClient = [describeDevice(view.header('user-agent')), markOf(record.head, view)]
   const signals = signalsOf(head, client)
   if (signals.length === 0) return record
   const answer = core.theft.decide(signals, infoOf(record))
