@@ -182,7 +182,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     if (standing === 'gone') return new OpenSession(this, view)
     const { secret } = token
     const hash = hashSecret(secret)
-    if (showsCurrent(record.head, hash)) return this.#let(view, token, record, 'current', tries)
+    if (showsCurrent(record.head, hash)) return this.#letIn(view, token, record, 'current', tries)
     if (standing === 'tombstone') {
       const left = decodeTombstone(record.head)
       const answers = (left?.cause === 'login' || left?.cause === 'logout') && left.hashes.some((good) => sameHash(good, 0, hash))
@@ -191,7 +191,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
     const { kind } = this.#verdict(record, secret, hash, now)
     if (kind === 'unknown') return this.#unknown(view, now)
     if (kind === 'late') return this.#settleOr(view, () => this.#refuse(view, token, record, hash))
-    return this.#let(view, token, record, kind, tries)
+    return this.#letIn(view, token, record, kind, tries)
   }
 
   /** A token that was never issued, or is long forgotten. */
@@ -201,7 +201,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
   }
 
   /** The secret is good: the record opens, unless another client shows it than the one of the login. */
-  #let(view: RequestView, token: Token, record: SessionRecord, kind: Verdict['kind'], tries: number): Maybe<OpenSession<Data>> {
+  #letIn(view: RequestView, token: Token, record: SessionRecord, kind: Verdict['kind'], tries: number): Maybe<OpenSession<Data>> {
     if (!isStrange(this.core.theft, record.head, view)) return OpenSession.live(this, view, record, { secret: token.secret, kind })
     return this.#settleOr(view, () => this.#suspect(view, token, record, kind, tries))
   }
@@ -247,7 +247,7 @@ export class Manager<Data extends object> implements Sessions<Data> {
       const { id, userId }: SessionRecord = record
       const verdict = this.#verdict(record, token.secret, hash, now)
       if (verdict.kind === 'unknown') return new OpenSession(this, view)
-      if (verdict.kind !== 'late') return yield* wait(this.#let(view, token, record, verdict.kind, tries))
+      if (verdict.kind !== 'late') return yield* wait(this.#letIn(view, token, record, verdict.kind, tries))
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })

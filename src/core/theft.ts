@@ -168,8 +168,10 @@ export function signalsOf(head: Head, [device, network]: SeenClient): TheftSigna
   const [lastDevice, lastNetwork] = seen.at(-1)!
   const [last, now] = [partsOf(lastDevice), partsOf(device)]
   const signals: TheftSignal[] = []
-  // What was not told before can't have changed; what is not told any more has.
-  if (last.browser !== null && last.browser !== now.browser) signals.push('browser')
+  // What was not told before can't have changed; what is not told any more has. But a part of a browser may name the platform alone,
+  // and sends its cookies: the player that Apple's browsers load media with.
+  const isPart = now.browser === null && now.platform !== null && now.platform === last.platform
+  if (last.browser !== null && last.browser !== now.browser && !isPart) signals.push('browser')
   if (last.platform !== null && last.platform !== now.platform) signals.push('platform')
   const isOther = signals.length > 0
   if (lastNetwork !== null && network !== null && lastNetwork !== network) signals.push('network')

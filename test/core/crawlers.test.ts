@@ -71,6 +71,30 @@ describe('crawlers that share', () => {
     expect(site.told('ended')).toEqual([])
   })
 
+  test('never find a session that has a user, whoever gave it one', async () => {
+    const site = new Site({ limits: { crawlers: 'share' } })
+    let id: string | null = null
+    await site.browser(googlebot).send(async (session) => {
+      session.data.visits = 7
+      await session.save()
+      ;({ id } = session)
+    })
+    const record = (await site.store.get(id!))!
+    await site.store.put({ ...record, userId: 'ada', version: record.version + 1 }, record.version)
+    expect(await site.browser(googlebot).send(({ userId, data }) => [userId, data.visits])).toEqual([null, 0])
+  })
+
+  test('have their minute however the last use is noted', async () => {
+    const site = new Site({ limits: { crawlers: 'share' }, timeouts: { slice: '1s' } })
+    await crawl(site, googlebot)
+    for (let i = 0; i < 5; i++) {
+      site.clock.advance(10 * seconds)
+      expect(await site.browser(googlebot).send((session) => (session.touch(), session.data.visits))).toBe(1)
+    }
+    site.clock.advance(10 * seconds)
+    expect(await site.browser(googlebot).send((session) => session.data.visits)).toBe(0)
+  })
+
   test('go without where the store fails, as everybody', async () => {
     const store = new Counted(memory())
     const site = new Site({ store, limits: { crawlers: 'share' } })

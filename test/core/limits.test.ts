@@ -71,6 +71,20 @@ describe('a flood of anonymous sessions', () => {
     expect(site.told('limited')).toHaveLength(2)
   })
 
+  test('is counted in the total over the window before as well', async () => {
+    const site = new Site({ limits: { anonymousTotal: 3 } })
+    await flood(site, 3, many)
+    site.clock.advance(window)
+    expect((await site.visitor()).token).toBeNull()
+  })
+
+  test('is long forgotten after a quiet time', async () => {
+    const site = new Site({ limits: { anonymousPerAddress: 3, anonymousTotal: 3 } })
+    await flood(site, 3, () => firefox.address)
+    site.clock.advance(2 * window)
+    expect((await site.visitor()).token).not.toBeNull()
+  })
+
   test('counts nobody whose address is not known, but in the total', async () => {
     const site = new Site({ limits: { anonymousPerAddress: 1, anonymousTotal: 5 } })
     const visit = async (): Promise<boolean> => {

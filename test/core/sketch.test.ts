@@ -16,20 +16,20 @@ describe('a sketch', () => {
     )
   })
 
-  test('of a million addresses takes no more memory than of one, and is wrong by a few ten-thousandths at most', () => {
+  test('of many addresses takes no more memory than of one, and is wrong by a few ten-thousandths at most', () => {
     const sketch = new Sketch()
     const frequent = Array.from({ length: 20 }, (_, i) => `frequent ${i}`)
     sketch.add('first')
     const buffers = process.memoryUsage().arrayBuffers
-    for (let i = 0; i < 1_000_000; i++) {
+    for (let i = 0; i < 200_000; i++) {
       sketch.add(`${i >> 16}.${(i >> 8) & 255}.${i & 255}.0/24`)
-      if (i % 1000 === 0) sketch.add(frequent[(i / 1000) % 20]!)
+      if (i % 200 === 0) sketch.add(frequent[(i / 200) % 20]!)
     }
     expect(process.memoryUsage().arrayBuffers - buffers).toBeLessThan(2_000_000)
     for (const name of frequent) {
       expect(sketch.count(name)).toBeGreaterThanOrEqual(50)
-      expect(sketch.count(name)).toBeLessThan(50 + 300)
+      expect(sketch.count(name)).toBeLessThan(50 + 60)
     }
-    expect(sketch.count('never seen')).toBeLessThan(300)
+    expect(sketch.count('never seen')).toBeLessThan(60)
   }, 60_000)
 })

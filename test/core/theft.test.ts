@@ -39,7 +39,13 @@ describe('a client that changes as clients do', () => {
       by(firefox, chromeOn('Linux; Android 10; K')),
       at(by(firefox, chromeOn('X11; Linux x86_64')), elsewhere),
     ],
+    [
+      'a phone that plays media',
+      by(firefox, iphone),
+      by(firefox, 'AppleCoreMedia/1.0.0.22G86 (iPhone; U; CPU OS 18_6 like Mac OS X; en_us)'),
+    ],
     ['a client that told nothing of itself', by(firefox, ''), chrome],
+    ['a client that told its browser alone', by(firefox, 'Firefox/145.0'), firefox],
     ['a client without an address', { agent: firefox.agent, address: '' }, at(firefox, elsewhere)],
   ])('stays logged in, with no event and no write: %s', async (_, before, after) => {
     const store = new Counted(memory())
@@ -127,6 +133,23 @@ describe('another browser family or platform', () => {
     expect(await Promise.all(tabs.map(standing))).toEqual(tabs.map(() => ['ada', 0]))
     expect(sites.flatMap(({ suspected }) => suspected)).toEqual(['changed'])
     expect(sites.flatMap(({ errors }) => errors)).toEqual([])
+  })
+
+  test('is not served where the session ended while that was written', async () => {
+    const store = new Counted(memory())
+    const site = new Site({ store })
+    const owner = await site.member()
+    const other = stolen(site, owner, by(firefox, chromeOn(windows)))
+    const put = store.put.bind(store)
+    let ending: Promise<boolean> | null = null
+    store.put = (record, expected) => {
+      store.put = put
+      ending = site.sessions.end(record.id)
+      return put(record, expected)
+    }
+    expect(await standing(other)).toEqual([null, 0])
+    expect(await ending).toBe(true)
+    expect(site.suspected).toEqual([])
   })
 
   test('costs four writes at most, however many faces it has', async () => {
@@ -262,6 +285,13 @@ describe('what the application decides', () => {
     expect(await standing(stolen(site, owner, at(firefox, elsewhere)))).toEqual(['ada', 0])
     expect(await standing(owner)).toEqual(['ada', 0])
     expect(site.told('suspected').map(({ signals }) => signals)).toEqual([['network'], ['network', 'alternating']])
+  })
+
+  test('tells a network that is new from one that is back', async () => {
+    const site = new Site({ theft: { weights: { network: 2 } } })
+    const owner = await site.member()
+    for (const address of [elsewhere, '198.51.100.9', elsewhere]) await stolen(site, owner, at(firefox, address)).visit()
+    expect(site.told('suspected').map(({ signals }) => signals)).toEqual([['network'], ['network'], ['network', 'alternating']])
   })
 
   test.each<[string, TheftOptions['decide']]>([
