@@ -30,6 +30,8 @@ describe('a sketch', () => {
       expect(sketch.count(name)).toBeGreaterThanOrEqual(50)
       expect(sketch.count(name)).toBeLessThan(50 + 60)
     }
-    expect(sketch.count('never seen')).toBeLessThan(60)
+    // Without the conservative update it would be 9 on average.
+    const unseen = Array.from({ length: 2000 }, (_, i) => sketch.count(`never seen ${i}`))
+    expect(unseen.reduce((sum, count) => sum + count, 0) / unseen.length).toBeLessThan(7)
   }, 60_000)
 })
