@@ -1,4 +1,6 @@
 import { newRenewal, type Renewal } from './renewal.ts'
+import type { RequestView } from './request.ts'
+import { isSameDevice, markLength, type Seen, seenOf } from './seen.ts'
 import { sameHash } from './token.ts'
 
 /**
@@ -17,14 +19,11 @@ export interface Head {
   readonly remembered: boolean
   /** How sure the login was of its user: 1, or what the application said. */
   readonly assurance: number
-  /** The mark of the client's network at login or creation; null where its address was not known. */
-  readonly network: string | null
+  /** The client of the login or creation, to tell it from others; null where it told nothing. */
+  readonly seen: Seen | null
   /** The clients that were seen after it, oldest first, each time that it was another one: a new login is demanded since. */
-  readonly others: readonly SeenClient[]
+  readonly others: readonly Seen[]
 }
-
-/** What is kept of a client: what it calls itself, and the mark of its network. */
-export type SeenClient = readonly [device: string | null, network: string | null]
 
 /** What stands in the place of a record that ended: it opens for nobody. */
 export interface Tombstone {
@@ -48,8 +47,8 @@ interface Rest {
   h?: string
   d?: string
   a?: number
-  w?: string
-  o?: readonly SeenClient[]
+  w?: Seen
+  o?: readonly Seen[]
 }
 
 const visit = 'v'
@@ -66,12 +65,12 @@ export function newHead(
   device: string | null,
   remembered: boolean,
   hint: string | null = null,
-  { assurance = 1, network = null }: { readonly assurance?: number | undefined; readonly network?: string | null } = {},
+  { assurance = 1, seen = null }: { readonly assurance?: number | undefined; readonly seen?: Seen | null } = {},
 ): Head {
-  return { key, renewal: newRenewal(hash, now, hint), device, remembered, assurance, network, others: [] }
+  return { key, renewal: newRenewal(hash, now, hint), device, remembered, assurance, seen, others: [] }
 }
 
-export function encodeHead({ key, renewal, device, remembered, assurance, network, others }: Head): string {
+export function encodeHead({ key, renewal, device, remembered, assurance, seen, others }: Head): string {
   const rest: Rest = {}
   if (renewal.pending.length > 0) rest.p = renewal.pending
   if (renewal.superseded.length > 0) rest.s = renewal.superseded
@@ -81,7 +80,7 @@ export function encodeHead({ key, renewal, device, remembered, assurance, networ
   const { hash, at, hint } = renewal.current
   if (hint !== null) rest.h = hint
   if (assurance !== 1) rest.a = assurance
-  if (network !== null) rest.w = network
+  if (seen !== null) rest.w = seen
   if (others.length > 0) rest.o = others
   const text = asciiJson(rest)
   return (remembered ? remembers : visit) + key + hash + at.toString(36).padStart(9, '0') + (text === '{}' ? '' : text)
@@ -104,7 +103,7 @@ export function decodeHead(head: string): Head | null {
     device: rest.d ?? null,
     remembered: isRemembered(head),
     assurance: rest.a ?? 1,
-    network: rest.w ?? null,
+    seen: rest.w ?? null,
     others: rest.o ?? [],
   }
 }
@@ -122,31 +121,18 @@ export function showsCurrent(head: string, hash: string): boolean {
   return isLive(head) && sameHash(head, hashAt, hash)
 }
 
-/** How a head holds its device, as text: what `isOfDevice` looks for. */
-export function deviceMember(device: string): string {
-  return `"d":${asciiJson(device)}`
-}
-
 /**
- * Whether a client that calls itself so is the one of the login, and no other was seen since: what nearly every request asks as
- * well, so without a parse. A client that told nothing of itself at login can't be told from others.
- *
- * @param member the `deviceMember` of what it calls itself; null where it says nothing
+ * Whether a request's client is the one of the login, by its browser and platform (and its network, where that is asked), and no
+ * other was seen since. What was not told at login can't be told from others.
  */
-export function isOfDevice(head: string, member: string | null): boolean {
+export function isOfClient(head: string, view: RequestView, network: boolean): boolean {
   // Inside a JSON text no quote stands alone: what looks like a key is one. (indexOf takes a fifth of the time of includes.)
   if (head.indexOf('"o":[', restAt) !== -1) return false
-  if (member !== null && head.indexOf(member, restAt) !== -1) return true
-  return head.indexOf('"d":', restAt) === -1
+  const at = head.indexOf('"w":"', restAt) + 5
+  if (at === 4) return true
+  if (!isSameDevice(head, at + markLength, 1, hashAt - 1, view)) return false
+  return !network || (seenOf(keyOf(head), view) ?? '').slice(0, markLength) === head.slice(at, at + markLength)
 }
-
-/** Whether a client of a network with this mark is where the login was, as far as that is known. */
-export function isOfNetwork(head: string, mark: string | null): boolean {
-  const at = head.indexOf(networkKey, restAt)
-  return at === -1 || mark === null || head.startsWith(mark, at + networkKey.length)
-}
-
-const networkKey = '"w":"'
 
 function isLive(head: string): boolean {
   return head.startsWith(visit) || head.startsWith(remembers)

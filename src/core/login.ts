@@ -8,6 +8,7 @@ import { decodeTombstone, encodeHead, newHead } from './head.ts'
 import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { type Routine, wait } from './routine.ts'
+import type { Seen } from './seen.ts'
 import type { LoginOptions } from './session.ts'
 import type { SessionRecord } from './store.ts'
 import { hashSecret, mintId, mintKey, mintSecret, type Secret, versionStep } from './token.ts'
@@ -23,8 +24,8 @@ export interface ClientTold {
   readonly device: string | null
   /** What tells it from others, under a record's key. */
   readonly hint: (key: string) => string
-  /** The mark of its network, under a record's key. */
-  readonly network: (key: string) => string | null
+  /** What is kept of it to tell it from another, under a record's key. */
+  readonly seen: (key: string) => Seen | null
 }
 
 /** What a new session is to be. */
@@ -47,7 +48,7 @@ export function* create<Data extends object>(
   const secret = mintSecret(key)
   const now = core.clock.now()
   const head = encodeHead(
-    newHead(key, hashSecret(secret), now, client.device, remembered, client.hint(key), { assurance, network: client.network(key) }),
+    newHead(key, hashSecret(secret), now, client.device, remembered, client.hint(key), { assurance, seen: client.seen(key) }),
   )
   const expiresAt = Math.min(expiry(now, now, limitsOf(core.policy, head)), now + lifetime)
   const record = yield* insert(core, () => ({

@@ -27,21 +27,3 @@ function firstGroups(address: string): string[] {
   }
   return groups.slice(0, 3).map((group) => group.replace(/^0+(?=.)/, ''))
 }
-
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/**
- * What a record keeps of a network: 12 bits under the record's own key. Two networks look alike once in 4096 times, which is
- * enough to tell that a client moved. Whoever has the record has the key, and could try all networks with any hash: it is the
- * shortness that keeps the network a secret, since 4096 of the world's /24 networks fit. So a fast hash will do (FNV-1a).
- */
-export function networkMark(key: string, network: string): string {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  for (let i = 0; i < network.length; i++) hash = Math.imul(hash ^ network.charCodeAt(i), 0x01000193)
-  // Its last bits alone would depend on those of the text alone.
-  hash ^= hash >>> 15
-  hash = Math.imul(hash, 0x85ebca6b)
-  hash ^= hash >>> 13
-  return letters[hash & 63]! + letters[(hash >>> 6) & 63]!
-}

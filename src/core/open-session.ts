@@ -10,11 +10,11 @@ import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf } from './head.ts'
 import { type ClientTold, create, type Issued, login } from './login.ts'
 import type { Manager } from './manager.ts'
-import { networkMark, networkOf } from './network.ts'
 import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './recent-login.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
+import { seenOf } from './seen.ts'
 import type { LoginOptions, Session } from './session.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
@@ -454,11 +454,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #client(): ClientTold {
-    const network = networkOf(this.#view.address)
     return {
       device: describeDevice(this.#view.header('user-agent')),
       hint: (key) => clientHint(key, this.#view),
-      network: (key) => (network === null ? null : networkMark(key, network)),
+      seen: (key) => seenOf(key, this.#view),
     }
   }
 

@@ -1,11 +1,10 @@
 import { infoOf, type Core, land } from './core.ts'
-import { type DeviceParts, describeDevice, partsOf } from './device.ts'
 import { end } from './ending.ts'
 import { SojournError } from './errors.ts'
-import { decodeHead, deviceMember, encodeHead, type Head, isOfDevice, isOfNetwork, keyOf, type SeenClient } from './head.ts'
-import { networkMark, networkOf } from './network.ts'
+import { decodeHead, encodeHead, type Head, isOfClient } from './head.ts'
 import type { RequestView } from './request.ts'
 import type { Routine } from './routine.ts'
+import { markLength, partsOfSeen, type Seen, seenOf } from './seen.ts'
 import type { SessionInfo } from './session.ts'
 import type { SessionRecord } from './store.ts'
 import { versionStep } from './token.ts'
@@ -91,43 +90,7 @@ function ask(decide: Theft['decide'], signals: readonly TheftSignal[], session: 
  * the login. Its address is looked at only where a network alone can matter.
  */
 export function isStrange({ asksNetwork }: Theft, head: string, view: RequestView): boolean {
-  return !isOfDevice(head, memberOf(view.header('user-agent'))) || (asksNetwork && !isOfNetwork(head, markOf(head, view)))
-}
-
-/** A User-Agent that was met, and what a head of its device holds. */
-interface Met {
-  readonly agent: string
-  readonly member: string | null
-}
-
-// The same few hundred come again and again. Each has one place, by its length and every ninth character, and comparing it with
-// what stands there takes a few ns; a Map would hash all of it, which takes as long as the parse that is to be saved.
-const places = 512
-const met: (Met | undefined)[] = Array.from({ length: places }, () => undefined)
-
-function memberOf(agent: string | undefined): string | null {
-  if (agent === undefined || agent === '') return null
-  // Nothing longer is kept, so that nobody can fill memory; its device is in its beginning anyway.
-  if (agent.length > 512) return memberFor(agent)
-  let place = agent.length
-  for (let i = agent.length - 1; i > 0; i -= 9) place = Math.imul(place, 31) + agent.charCodeAt(i)
-  place &= places - 1
-  const known = met[place]
-  if (known !== undefined && known.agent === agent) return known.member
-  const member = memberFor(agent)
-  met[place] = { agent, member }
-  return member
-}
-
-function memberFor(agent: string): string | null {
-  const device = describeDevice(agent)
-  return device === null ? null : deviceMember(device)
-}
-
-/** The mark of a request's network under the record's key. */
-export function markOf(head: string, view: RequestView): string | null {
-  const network = networkOf(view.address)
-  return network === null ? null : networkMark(keyOf(head), network)
+  return !isOfClient(head, view, asksNetwork)
 }
 
 /**
@@ -139,7 +102,7 @@ export function markOf(head: string, view: RequestView): string | null {
 export function* suspect(core: Core, record: SessionRecord, view: RequestView): Routine<SessionRecord | 'changed' | null> {
   const head = decodeHead(record.head)
   if (head === null) return null
-  const client: SeenClient = [describeDevice(view.header('user-agent')), markOf(record.head, view)]
+  const client = seenOf(head.key, view) ?? nothingSeen
   const signals = signalsOf(head, client)
   if (signals.length === 0) return record
   const answer = core.theft.decide(signals, infoOf(record))
@@ -163,10 +126,9 @@ export function* suspect(core: Core, record: SessionRecord, view: RequestView): 
 }
 
 /** What is different from the client that was seen last. */
-export function signalsOf(head: Head, [device, network]: SeenClient): TheftSignal[] {
-  const seen: SeenClient[] = [[head.device, head.network], ...head.others]
-  const [lastDevice, lastNetwork] = seen.at(-1)!
-  const [last, now] = [partsOf(lastDevice), partsOf(device)]
+export function signalsOf({ seen, others }: Pick<Head, 'seen' | 'others'>, client: Seen): TheftSignal[] {
+  const log = [seen ?? nothingSeen, ...others]
+  const [last, now] = [partsOfSeen(log.at(-1)!), partsOfSeen(client)]
   const signals: TheftSignal[] = []
   // What was not told before can't have changed; what is not told any more has. But a part of a browser may name the platform alone,
   // and sends its cookies: the player that Apple's browsers load media with.
@@ -174,14 +136,13 @@ export function signalsOf(head: Head, [device, network]: SeenClient): TheftSigna
   if (last.browser !== null && last.browser !== now.browser && !isPart) signals.push('browser')
   if (last.platform !== null && last.platform !== now.platform) signals.push('platform')
   const isOther = signals.length > 0
-  if (lastNetwork !== null && network !== null && lastNetwork !== network) signals.push('network')
+  if (last.network !== null && now.network !== null && last.network !== now.network) signals.push('network')
   if (signals.length === 0) return signals
   // The owner may have moved to another network meanwhile: the device alone tells that he is back.
-  const isBack = seen.slice(0, -1).some(([d, n]) => d !== null && isSame(partsOf(d), now) && (isOther || n === network))
+  const device = client.slice(markLength)
+  const isBack = log.slice(0, -1).some((one) => one !== nothingSeen && one.slice(markLength) === device && (isOther || one === client))
   if (isBack) signals.push('alternating')
   return signals
 }
 
-function isSame(one: DeviceParts, other: DeviceParts): boolean {
-  return one.browser === other.browser && one.platform === other.platform
-}
+const nothingSeen: Seen = '.'.repeat(3 * markLength)

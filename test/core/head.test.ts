@@ -4,28 +4,28 @@ import {
   currentSince,
   decodeHead,
   decodeTombstone,
-  deviceMember,
   encodeHead,
   encodeTombstone,
   goodHashes,
   type Head,
-  isOfDevice,
-  isOfNetwork,
+  isOfClient,
   isRemembered,
   isTombstone,
   newHead,
   showsCurrent,
   type Tombstone,
 } from '../../src/core/head.ts'
+import { seenOf } from '../../src/core/seen.ts'
 import { hashSecret, mintKey, mintSecret, versionStep } from '../../src/core/token.ts'
 import { memory } from '../../src/stores/memory.ts'
+import { chrome, type Client, firefox } from './browser.ts'
 import { Site, start } from './site.ts'
 
 const printable = /^[\x20-\x7e]*$/
 const hash = fc.string().map(hashSecret)
 const time = fc.integer({ min: 0, max: 36 ** 9 - 1 })
 const hint = fc.string({ minLength: 6, maxLength: 6, unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '-', '_') })
-const mark = fc.string({ minLength: 2, maxLength: 2, unit: fc.constantFrom('a', 'Z', '9', '-', '_') })
+const seen = fc.string({ minLength: 9, maxLength: 9, unit: fc.constantFrom('a', 'Z', '9', '-', '_') })
 const oddText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom('ada', '', '"', '\\', '\ud800', 'é', '🙂', '__proto__', 't{"cause":"login"}', '\0', '\u2028'),
@@ -43,8 +43,8 @@ const heads: fc.Arbitrary<Head> = fc.record({
   device: fc.option(oddText),
   remembered: fc.boolean(),
   assurance: fc.integer({ min: 1, max: 9 }),
-  network: fc.option(mark),
-  others: fc.array(fc.tuple<[string | null, string | null]>(fc.option(oddText), fc.option(mark)), { maxLength: 4 }),
+  seen: fc.option(seen),
+  others: fc.array(seen, { maxLength: 4 }),
 })
 
 const tombstones: fc.Arbitrary<Tombstone> = fc.record({
@@ -91,18 +91,19 @@ describe('a head', () => {
     )
   })
 
-  test('is asked for the login’s device and network without being parsed, whatever else it holds', () => {
-    const memberOf = (device: string | null): string | null => (device === null ? null : deviceMember(device))
-    const told = fc.constantFrom('Firefox on Windows', 'Chrome on Linux', 'Chrome', 'curl', 'd', 'o', 'w', 'hash', 'hint')
+  test('is asked for the login’s client without being parsed, whatever else it holds', () => {
+    const viewOf = ({ agent, address }: Client) => ({ secure: true, address, header: () => agent })
     fc.assert(
-      fc.property(heads, fc.option(told), fc.option(told), (head, device, other) => {
-        const text = encodeHead({ ...head, device, others: [] })
-        expect(isOfDevice(text, memberOf(device))).toBe(true)
-        expect(isOfDevice(text, memberOf(other))).toBe(device === null || other === device)
-        expect(isOfDevice(encodeHead({ ...head, device, others: [[other, 'ab']] }), memberOf(device))).toBe(false)
-        expect(isOfNetwork(text, head.network)).toBe(true)
-        expect(isOfNetwork(text, '!!')).toBe(head.network === null)
-        expect(isOfNetwork(text, null)).toBe(true)
+      fc.property(heads, (head) => {
+        const own = viewOf(firefox)
+        const text = encodeHead({ ...head, seen: seenOf(head.key, own), others: [] })
+        for (const network of [false, true]) expect(isOfClient(text, own, network)).toBe(true)
+        expect(isOfClient(text, viewOf({ ...firefox, address: chrome.address }), false)).toBe(true)
+        const moved = viewOf({ ...firefox, address: chrome.address })
+        expect(isOfClient(text, moved, true)).toBe(seenOf(head.key, moved) === seenOf(head.key, own))
+        expect(isOfClient(text, viewOf({ ...firefox, agent: chrome.agent }), false)).toBe(false)
+        expect(isOfClient(encodeHead({ ...head, seen: null, others: [] }), own, true)).toBe(true)
+        expect(isOfClient(encodeHead({ ...head, seen: seenOf(head.key, own), others: ['abcdefghi'] }), own, false)).toBe(false)
       }),
       { numRuns: 500 },
     )

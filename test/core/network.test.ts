@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { networkMark, networkOf } from '../../src/core/network.ts'
-import { mintKey } from '../../src/core/token.ts'
+import { networkOf } from '../../src/core/network.ts'
 
 describe('a network', () => {
   test.each([
@@ -34,28 +33,5 @@ describe('a network', () => {
       }),
       { numRuns: 1000 },
     )
-  })
-})
-
-describe('its mark', () => {
-  const networks = Array.from({ length: 20_000 }, (_, i) => `${(i >> 8) & 255}.${i & 255}.${(i >> 4) & 255}.0/24`)
-
-  test('is two characters, the same for the same network under the same key alone', () => {
-    const [key, other] = [mintKey(), mintKey()]
-    for (const network of networks.slice(0, 1000)) {
-      expect(networkMark(key, network)).toMatch(/^[\w-]{2}$/)
-      expect(networkMark(key, network)).toBe(networkMark(key, network))
-    }
-    const same = networks.filter((network) => networkMark(key, network) === networkMark(other, network))
-    expect(same.length).toBeLessThan(networks.length / 1000)
-  })
-
-  test('is shared by many networks, so that it does not tell which one it was, and by two in some four thousand', () => {
-    const key = mintKey()
-    const counts = new Map<string, number>()
-    for (const network of networks) counts.set(networkMark(key, network), (counts.get(networkMark(key, network)) ?? 0) + 1)
-    // 20,000 into 4096: 4.9 each, were it by chance alone; 99.2 % of the marks are met.
-    expect(counts.size).toBeGreaterThan(3950)
-    expect(Math.max(...counts.values())).toBeLessThan(25)
   })
 })

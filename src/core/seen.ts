@@ -1,0 +1,90 @@
+import { type DeviceParts, describeDevice, partsOf } from './device.ts'
+import { networkOf } from './network.ts'
+import type { RequestView } from './request.ts'
+
+/**
+ * What a record keeps of a client, to tell it from another: a mark of its network, one of its browser's family, one of its
+ * platform, three characters each; full stops for what it did not tell.
+ */
+export type Seen = string
+
+export const markLength = 3
+const untold = '...'
+const untoldDevice = untold + untold
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** The marks of a request's client under a record's key; null where it told nothing at all. */
+export function seenOf(key: string, view: RequestView): Seen | null {
+  const keyed = hashOn(start, key, 0, key.length)
+  const { browser, platform } = partsMet(view.header('user-agent'))
+  const seen = mark(keyed, networkOf(view.address)) + mark(keyed, browser) + mark(keyed, platform)
+  return seen === untold + untoldDevice ? null : seen
+}
+
+/**
+ * Whether a request's browser and platform have the marks that stand at `at`, under the key at `keyAt`, of the same text: what
+ * nearly every request asks, so it copies nothing.
+ */
+export function isSameDevice(text: string, at: number, keyAt: number, keyLength: number, view: RequestView): boolean {
+  if (text.startsWith(untoldDevice, at)) return true
+  const keyed = hashOn(start, text, keyAt, keyLength)
+  const { browser, platform } = partsMet(view.header('user-agent'))
+  return text.startsWith(mark(keyed, browser), at) && text.startsWith(mark(keyed, platform), at + markLength)
+}
+
+/** The parts of what was seen. */
+export function partsOfSeen(seen: Seen): { network: string | null; browser: string | null; platform: string | null } {
+  const part = (at: number): string | null => (seen.startsWith(untold, at) ? null : seen.slice(at, at + markLength))
+  return { network: part(0), browser: part(markLength), platform: part(2 * markLength) }
+}
+
+const start = 0x811c9dc5
+
+/** FNV-1a. */
+function hashOn(from: number, text: string, at: number, length: number): number {
+  let hash = from
+  for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}
+
+/**
+ * 18 bits under the record's own key: two networks look alike once in 262,144 times, which is enough to tell that a client moved.
+ * Whoever has the record has the key, and could try all networks with any hash: it is the shortness that keeps the network a
+ * secret, since sixty-four of the world's /24 networks fit. So a fast hash will do.
+ */
+function mark(keyed: number, text: string | null): string {
+  if (text === null) return untold
+  let hash = hashOn(keyed, text, 0, text.length)
+  // The last bits of FNV depend on the last bits of the text alone.
+  hash ^= hash >>> 15
+  hash = Math.imul(hash, 0x85ebca6b)
+  hash ^= hash >>> 13
+  return letters[hash & 63]! + letters[(hash >>> 6) & 63]! + letters[(hash >>> 12) & 63]!
+}
+
+/** A User-Agent that was met, taken apart. */
+interface Met {
+  readonly agent: string
+  readonly parts: DeviceParts
+}
+
+const nothing: DeviceParts = { browser: null, platform: null }
+
+// The same few hundred come again and again. Each has one place, by its length and every ninth character, and comparing it with
+// what stands there takes a few ns; a Map would hash all of it, which takes as long as the parse that is to be saved.
+const places = 512
+const met: (Met | undefined)[] = Array.from({ length: places }, () => undefined)
+
+function partsMet(agent: string | undefined): DeviceParts {
+  if (agent === undefined || agent === '') return nothing
+  // Nothing longer is kept, so that nobody can fill memory.
+  if (agent.length > 512) return partsOf(describeDevice(agent))
+  let place = agent.length
+  for (let i = agent.length - 1; i > 0; i -= 9) place = Math.imul(place, 31) + agent.charCodeAt(i)
+  place &= places - 1
+  const known = met[place]
+  if (known !== undefined && known.agent === agent) return known.parts
+  const parts = partsOf(describeDevice(agent))
+  met[place] = { agent, parts }
+  return parts
+}
