@@ -130,7 +130,7 @@ export function isOfClient(head: string, view: RequestView, network: boolean): b
   if (head.indexOf('"o":[', restAt) !== -1) return false
   const at = head.indexOf('"w":"', restAt) + 5
   if (at === 4) return true
-  if (!isSameDevice(head, at + markLength, 1, hashAt - 1, view)) return false
+  if (!isSameDevice(head, at + markLength, 1, view)) return false
   return !network || (seenOf(keyOf(head), view) ?? '').slice(0, markLength) === head.slice(at, at + markLength)
 }
 

@@ -47,7 +47,7 @@ describe('what is kept of a client', () => {
         const key = mintKey()
         const text = before + key + (seenOf(key, viewOf(agent, firefox.address)) ?? '.........')
         const isSame = (other: string | undefined): boolean =>
-          isSameDevice(text, text.length - 6, before.length, key.length, viewOf(other, chrome.address))
+          isSameDevice(text, text.length - 6, before.length, viewOf(other, chrome.address))
         expect(isSame(agent)).toBe(true)
         for (const other of [firefox.agent, chrome.agent, 'curl/8', ''])
           expect(isSame(other)).toBe(other === agent || agent === '' || agent === undefined)
