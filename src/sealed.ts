@@ -10,6 +10,7 @@ import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import type { StandardSchema } from './core/schema.ts'
 import { parseSize, type Size } from './core/size.ts'
 import type { Store } from './core/store.ts'
+import { resolveTheft } from './core/theft.ts'
 import { TimedStore } from './core/timed-store.ts'
 import { SealedFormat } from './sealed/format.ts'
 import { SealedManager, type SealedSessions } from './sealed/manager.ts'
@@ -136,7 +137,11 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
   }
   const store = new TimedStore(revocations, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout'))
   const sweepInterval = parseDuration(options.sweepInterval ?? '60s', 'sweepInterval')
-  return new RevocableSealedManager(parts, { store, events, clock, policy, maxPerUser: null, sealing: null }, sweepInterval)
+  return new RevocableSealedManager(
+    parts,
+    { store, events, clock, policy, maxPerUser: null, sealing: null, theft: resolveTheft() },
+    sweepInterval,
+  )
 }
 
 const known: readonly (keyof SealedOptions<object>)[] = [

@@ -7,6 +7,7 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { type KeyMaterial, parseKeys } from './core/keyring.ts'
+import { type LimitOptions, resolveLimits } from './core/limits.ts'
 import { Manager, type Sessions } from './core/manager.ts'
 import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
@@ -14,6 +15,7 @@ import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import type { PolicyName } from './core/presets.ts'
 import { parseSize, type Size } from './core/size.ts'
 import { Sealing } from './core/sealing/sealing.ts'
+import { resolveTheft, type TheftOptions, type TheftSignal } from './core/theft.ts'
 import { TimedStore } from './core/timed-store.ts'
 import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
@@ -72,6 +74,10 @@ export interface SessionsOptions<Data extends object> {
    * @default no limit (OWASP ASVS 5.0, 7.1.2 asks to decide and document one)
    */
   readonly maxPerUser?: number | MaxPerUser | undefined
+  /** What strangers may take: anonymous sessions, unknown tokens, crawlers. */
+  readonly limits?: LimitOptions | undefined
+  /** What happens when another browser, platform or network shows a session's token. */
+  readonly theft?: TheftOptions | undefined
   /** How long one session's encoded data may be: bytes, or '1 MB'. A longer one is refused at the commit. @default '1 MB' */
   readonly maxDataSize?: Size | undefined
   /** How long a store may take for one operation. @default '2s' */
@@ -138,6 +144,9 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
   const trustedOrigins = resolveTrusted(options.crossOrigin)
   checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
+  checkKeys(options.limits, knownLimits, 'limits.')
+  checkKeys(options.theft, knownTheft, 'theft.')
+  checkKeys(options.theft?.weights, knownSignals, 'theft.weights.')
   if (typeof (options.trustProxy ?? false) !== 'boolean') {
     throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
   }
@@ -156,6 +165,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     store: sealing === null ? timed : sealing.over(timed),
     sealing,
     maxPerUser: resolveMax(options.maxPerUser),
+    theft: resolveTheft(options.theft),
     events,
     clock,
     policy: resolvePolicy(options.timeouts, options.policy),
@@ -171,6 +181,12 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     rules: options.merge ?? {},
     epoch: options.epoch,
   }
+  if (options.limits?.crawlers === 'share' && options.encryption?.bind === 'client') {
+    throw new SojournError(
+      'ERR_SOJOURN_OPTION',
+      "limits.crawlers 'share' and encryption.bind 'client' exclude each other: a session that crawlers share has no client whose secret could open it. Leave one of them out.",
+    )
+  }
   return new Manager({
     core,
     transports: transportsOf(options),
@@ -179,6 +195,8 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),
     watchInterval: parseDuration(options.watchInterval ?? '10s', 'watchInterval'),
+    limits: resolveLimits(options.limits),
+    shareCrawlers: options.limits?.crawlers === 'share',
   })
 }
 
@@ -234,6 +252,8 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
   'merge',
   'epoch',
   'maxPerUser',
+  'limits',
+  'theft',
   'maxDataSize',
   'storeTimeout',
   'onStoreError',
@@ -244,3 +264,6 @@ const known: readonly (keyof SessionsOptions<object>)[] = [
 ]
 const knownTimeouts: readonly (keyof TimeoutOptions)[] = ['idle', 'absolute', 'renew', 'grace', 'slice', 'remembered']
 const knownEncryption: readonly (keyof EncryptionOptions)[] = ['keys', 'bind']
+const knownLimits: readonly (keyof LimitOptions)[] = ['anonymousPerAddress', 'anonymousTotal', 'unknownPerAddress', 'crawlers']
+const knownTheft: readonly (keyof TheftOptions)[] = ['weights', 'decide']
+const knownSignals: readonly TheftSignal[] = ['browser', 'platform', 'network', 'alternating']

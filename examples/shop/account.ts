@@ -9,10 +9,12 @@ export interface LoginForm {
   readonly remember: boolean
 }
 
-/** What logging in and changing a password need to know. */
+/** What logging in, and what needs a recent login, go by. */
 export interface Door {
   readonly credentials: Credentials
   readonly limit: LoginLimit
+  /** How old a login may be that ends sessions elsewhere. */
+  readonly recentLogin: string
 }
 
 /** Logs in: the session gets a new ID, so that one which somebody planted or saw before is worth nothing; the cart comes along. */
@@ -46,7 +48,7 @@ export async function changePassword(
   await door.credentials.changePassword(user, next)
   const epoch = await door.credentials.epochOf(userId)
   await session.login(userId, { epoch: epoch ?? '' })
-  if (endOthers) await endOtherSessions(sessions, session)
+  if (endOthers) await endOtherSessions(sessions, session, door.recentLogin)
 }
 
 async function check(username: string, password: string, { credentials, limit }: Door, address: string) {
@@ -77,19 +79,28 @@ export async function activeSessions(sessions: ShopSessions, session: ShopSessio
   return active.sort((a, b) => Number(b.current) - Number(a.current) || b.lastSeenAt - a.lastSeenAt)
 }
 
-/** Ends one of the user's sessions. False when there is none of this ID: somebody else's is as unknown as one that never was. */
-export async function endSession(sessions: ShopSessions, session: ShopSession, id: string): Promise<boolean> {
+/**
+ * Ends one of the user's sessions. False when there is none of this ID: somebody else's is as unknown as one that never was.
+ *
+ * @param recentLogin how old the login may be, but for this very session's end: who found the browser open must not log the user out elsewhere
+ */
+export async function endSession(sessions: ShopSessions, session: ShopSession, id: string, recentLogin: string): Promise<boolean> {
   const target = (await activeSessions(sessions, session)).find((one) => one.id === id)
   if (target === undefined) return false
-  if (!target.current) return sessions.end(id)
+  if (!target.current) {
+    session.requireRecentLogin(recentLogin)
+    return sessions.end(id)
+  }
   // This one goes by logout, which takes the cookie along.
   await session.logout()
   return true
 }
 
 /** Ends the user's sessions everywhere else. */
-export async function endOtherSessions(sessions: ShopSessions, session: ShopSession): Promise<void> {
-  await sessions.endUser(userOf(session), { except: session.id })
+export async function endOtherSessions(sessions: ShopSessions, session: ShopSession, recentLogin: string): Promise<void> {
+  const userId = userOf(session)
+  session.requireRecentLogin(recentLogin)
+  await sessions.endUser(userId, { except: session.id })
 }
 
 /** The user, when they are an administrator. */

@@ -8,10 +8,15 @@ import { adminRoutes } from './routes/admin.ts'
 import { apiRoutes } from './routes/api.ts'
 import { pageRoutes } from './routes/pages.ts'
 import type { ShopSessions } from './sessions.ts'
+import type { Settings } from './settings.ts'
 import type { Credentials } from './users.ts'
 
 /** The shop over its sessions. What stands above `session(sessions)` never touches one. */
-export function createShop(sessions: ShopSessions, credentials: Credentials, { logs = false }: { logs?: boolean } = {}): Express {
+export function createShop(
+  sessions: ShopSessions,
+  credentials: Credentials,
+  { recentLogin, accessLog: logs }: Pick<Settings, 'recentLogin' | 'accessLog'>,
+): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -31,7 +36,7 @@ export function createShop(sessions: ShopSessions, credentials: Credentials, { l
   app.use(session(sessions, { answerError }))
   app.use(fresh)
 
-  const door = { credentials, limit: new LoginLimit() }
+  const door = { credentials, limit: new LoginLimit(), recentLogin }
   app.use('/api', express.json({ limit: '16kb' }), apiRoutes(sessions, door))
   app.use('/api', notFound)
   app.use(express.urlencoded({ limit: '16kb', extended: false }), pageRoutes(sessions, door), adminRoutes(sessions, credentials))

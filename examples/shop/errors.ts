@@ -76,6 +76,7 @@ const internal = 'Something went wrong on our side.'
 
 const messages: Record<number | string, string> = {
   ERR_SOJOURN_CROSS_ORIGIN: 'This request came from another site, so it was not carried out.',
+  401: 'This step needs a recent login. Log in again, then repeat it.',
   403: 'The login was refused. Try again.',
   409: 'Your session ended or moved on while this was under way, so nothing was changed. Go back and try again.',
   503: 'Sessions are out of reach just now. Try again in a moment.',

@@ -17,7 +17,7 @@ export interface RunningShop {
 export async function serve(settings: Settings): Promise<RunningShop> {
   const credentials = new Credentials(settings.accounts)
   const sessions = await openSessions(settings, credentials)
-  const server = createServer(createShop(sessions, credentials, { logs: settings.accessLog }))
+  const server = createServer(createShop(sessions, credentials, settings))
   try {
     server.listen(settings.port, settings.host)
     await once(server, 'listening')

@@ -14,6 +14,8 @@ export interface Settings {
   readonly keys: readonly string[]
   readonly idle: string
   readonly absolute: string
+  /** How old a login may be that ends sessions elsewhere. */
+  readonly recentLogin: string
   /** How many processes serve the shop on one port. */
   readonly workers: number
   /** Whether each request is logged, in a line of its own. */
@@ -30,6 +32,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     keys: env.SESSION_KEYS ? env.SESSION_KEYS.split(',') : [],
     idle: env.IDLE_TIMEOUT || '30m',
     absolute: env.ABSOLUTE_TIMEOUT || '12h',
+    recentLogin: env.RECENT_LOGIN || '10m',
     workers: wholeNumber('WORKERS', env.WORKERS || '1', 1, 64),
     accessLog: env.ACCESS_LOG === '1',
   }

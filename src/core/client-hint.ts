@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describeDevice } from './device.ts'
+import { networkOf } from './network.ts'
 import type { RequestView } from './request.ts'
 
 /**
@@ -7,10 +8,8 @@ import type { RequestView } from './request.ts'
  * Nothing rests on it but whose turn it is to be given a new secret.
  */
 export function clientHint(key: string, view: RequestView): string {
-  const { address = '' } = view
-  const network = address.includes('.') ? address.slice(0, address.lastIndexOf('.')) : address.split(':').slice(0, 3).join(':')
   return createHmac('sha256', key)
-    .update(`${describeDevice(view.header('user-agent'))}\n${network}`)
+    .update(`${describeDevice(view.header('user-agent'))}\n${networkOf(view.address) ?? ''}`)
     .digest('base64url')
     .slice(0, 6)
 }

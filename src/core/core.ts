@@ -5,10 +5,12 @@ import { isRemembered } from './head.ts'
 import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
-import { type Changes, revised } from './record.ts'
+import { type Changes, deviceOf, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
 import type { Sealing } from './sealing/sealing.ts'
+import type { SessionInfo } from './session.ts'
 import type { Maybe, SessionRecord, Store } from './store.ts'
+import type { Theft } from './theft.ts'
 import { versionStep } from './token.ts'
 
 /** Where the time comes from; `Date` is one. */
@@ -25,6 +27,7 @@ export interface Core {
   readonly maxPerUser: MaxPerUser | null
   /** Encryption at rest; null without. */
   readonly sealing: Sealing | null
+  readonly theft: Theft
 }
 
 /** The same for the parts that look into session data. */
@@ -41,6 +44,12 @@ export function limitsOf(policy: Policy, head: string): Limits {
 /** Whether a live record has outlived the limits of a policy, as one may that was stored under longer ones. */
 export function hasOutlived({ policy }: Core, record: SessionRecord, now: number): boolean {
   return policy.strict && expiry(record.createdAt, record.lastSeenAt, limitsOf(policy, record.head)) <= now
+}
+
+/** What is told of a session. */
+export function infoOf(record: SessionRecord): SessionInfo {
+  const { id, userId, createdAt, lastSeenAt, expiresAt } = record
+  return { id, userId, device: deviceOf(record), createdAt, lastSeenAt, expiresAt }
 }
 
 /** Reads a record as the store has it now. @throws ERR_SOJOURN_STORE */

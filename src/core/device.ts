@@ -12,6 +12,26 @@ export function describeDevice(userAgent: string | undefined): string | null {
   return browser ?? system ?? text.match(/^[A-Za-z][\w.-]{0,31}/)?.[0] ?? null
 }
 
+/** A device taken apart again. What is not told is null. */
+export interface DeviceParts {
+  /** The browser's family, whatever its version. */
+  readonly browser: string | null
+  readonly platform: string | null
+}
+
+export function partsOf(device: string | null): DeviceParts {
+  if (device === null) return { browser: null, platform: null }
+  const on = device.lastIndexOf(' on ')
+  if (on !== -1) return { browser: device.slice(0, on), platform: platformOf(device.slice(on + 4)) }
+  return systems.some(([name]) => name === device) ? { browser: null, platform: platformOf(device) } : { browser: device, platform: null }
+}
+
+// A phone or a tablet that is asked for the desktop site calls itself a Mac, or Linux: that is no other device.
+function platformOf(system: string): string {
+  if (system === 'iPhone' || system === 'iPad') return 'macOS'
+  return system === 'Android' || system === 'ChromeOS' ? 'Linux' : system
+}
+
 const browsers: readonly (readonly [string, RegExp])[] = [
   ['Edge', /Edg(?:e|A|iOS)?\//],
   ['Opera', /OPR\/|Opera/],

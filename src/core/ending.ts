@@ -44,7 +44,7 @@ export function tombstoneOver(
 export function* end(
   core: Core,
   id: SessionId,
-  cause: 'logout' | 'ended' | 'reuse',
+  cause: 'logout' | 'ended' | 'reuse' | 'theft',
   known: SessionRecord | null = null,
 ): Routine<{ ended: boolean; record: SessionRecord | null }> {
   let record = known

@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel'
 import { SojournError } from './errors.ts'
+import type { TheftSignal } from './theft.ts'
 
 /** Why a session ended before its time. */
-export type EndReason = 'logout' | 'ended' | 'reuse' | 'evicted'
+export type EndReason = 'logout' | 'ended' | 'reuse' | 'theft' | 'evicted'
 
 /** What happened, by name. What is of a session carries its ID, which is no credential; none carries a secret or session data. */
 export interface SessionEvents {
@@ -12,7 +13,7 @@ export interface SessionEvents {
   loggedIn: { id: string; userId: string; previousId: string | null }
   /** A new secret was confirmed by the client; the one before is good for a grace more. */
   renewed: { id: string; userId: string | null }
-  /** Ended before its time: by logout, by the application, for reuse of an old secret, or for want of room. */
+  /** Ended before its time: by logout, by the application, for reuse of an old secret, for signs of theft, or for want of room. */
   ended: { id: string; userId: string | null; reason: EndReason }
   /** A sweep removed a session whose time had come. At most once for each session. */
   expired: { id: string; userId: string | null }
@@ -20,18 +21,38 @@ export interface SessionEvents {
   conflict: { id: string; userId: string | null; paths: readonly string[] }
   /**
    * Signs of a stolen token. `late`: a secret was shown after its grace (refused); `reuse`: again, and the session was
-   * ended; `unshown`: six new secrets were given to one client and none came back.
+   * ended; `unshown`: six new secrets were given to one client and none came back; `changed`: another client than before showed
+   * a good one, as the `signals` say, and a new login is demanded, or the session was ended (then `ended` is told too).
    */
-  suspected: { id: string; userId: string | null; reason: 'late' | 'reuse' | 'unshown' }
+  suspected: { id: string; userId: string | null; reason: 'late' | 'reuse' | 'unshown' | 'changed'; signals?: readonly TheftSignal[] }
   /** An unsafe request of another site's was refused, before its session was looked at. `origin` is null where the browser named none. */
   refused: { method: string; origin: string | null }
+  /**
+   * One address showed more unknown tokens than `limits.unknownPerAddress`: once in a window. The network (IPv4 /24, IPv6 /48) is what
+   * was counted by: personal data in some places' law, no secret, and in no store.
+   */
+  guessing: { network: string; count: number }
+  /** A limit on anonymous sessions was reached, and what is beyond is not stored: once in a window for each network. */
+  limited: { limit: 'anonymousPerAddress' | 'anonymousTotal'; network: string | null }
   /** Something failed that no caller was there to be told of, or that a safe request passed over. */
   error: { error: SojournError; id: string | null }
 }
 
 export type EventName = keyof SessionEvents
 
-const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'refused', 'error']
+const names: readonly EventName[] = [
+  'created',
+  'loggedIn',
+  'renewed',
+  'ended',
+  'expired',
+  'conflict',
+  'suspected',
+  'refused',
+  'guessing',
+  'limited',
+  'error',
+]
 
 // One set for the process, as diagnostics channels are: a subscriber need not know the manager.
 const channels = Object.fromEntries(names.map((name) => [name, channel(`sojourn:${name}`)]))

@@ -9,6 +9,7 @@ import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { isLocked, likewise, moved, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
+import type { Seen } from './seen.ts'
 import type { LoginOptions } from './session.ts'
 import type { SessionRecord } from './store.ts'
 import { hashSecret, mintId, mintKey, mintSecret, type Secret, type SessionId, versionStep } from './token.ts'
@@ -24,6 +25,8 @@ export interface Client {
   readonly device: string | null
   /** What tells it from others, under a record's key. */
   readonly hint: (key: string) => string
+  /** What is kept of it to tell it from another, under a record's key. */
+  readonly seen: (key: string) => Seen | null
   readonly via: Via
   /** What tells its browser from others, under a record's key; null where no token goes into URLs. */
   readonly browser: ((key: string) => string) | null
@@ -41,27 +44,32 @@ export function slip(): Slip {
   return { id: mintId(), key, secret: mintSecret(key) }
 }
 
-/**
- * Stores a new session.
- *
- * @param slip the token that links on the page have got already, if they have
- */
+/** What a new session is to be. */
+interface NewSession {
+  readonly userId: string | null
+  readonly client: Client
+  readonly remembered: boolean
+  readonly assurance?: number | undefined
+  /** How long it lives at most, in ms, where that is shorter than what the timeouts say. */
+  readonly lifetime?: number | undefined
+  /** The token that links on the page have got already, if they have. */
+  readonly slip?: Slip | null
+}
+
+/** Stores a new session. */
 export function* create<Data extends object>(
   core: DataCore<Data>,
   data: string,
-  {
-    userId,
-    client: { device, hint, via, browser },
-    remembered,
-    slip: given = null,
-  }: { userId: string | null; client: Client; remembered: boolean; slip?: Slip | null },
+  { userId, client, remembered, assurance = 1, lifetime = Infinity, slip: given = null }: NewSession,
 ): Routine<Issued> {
   const { id: first, key, secret } = given ?? slip()
   const now = core.clock.now()
+  const { device, via } = client
+  const told = { via, browser: client.browser?.(key) ?? null, assurance, seen: client.seen(key) }
   // A device that is to be sealed stands in no head.
   const inHead = core.sealing === null ? device : null
-  const head = encodeHead(newHead(key, hashSecret(secret), now, inHead, remembered, hint(key), via, browser?.(key) ?? null))
-  const expiresAt = expiry(now, now, limitsOf(core.policy, head))
+  const head = encodeHead(newHead(key, hashSecret(secret), now, inHead, remembered, client.hint(key), told))
+  const expiresAt = Math.min(expiry(now, now, limitsOf(core.policy, head)), now + lifetime)
   const sealed = core.sealing?.begin({ userId, device, secret, data })
   let next = first
   const record = yield* insert(core, () => {
@@ -103,6 +111,7 @@ export function* login<Data extends object>(
     userId,
     client: source.client,
     remembered: options.remember === true,
+    assurance: options.assurance,
   })
   let { record } = created
   try {

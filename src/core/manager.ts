@@ -1,22 +1,25 @@
 import { browserHint } from './client-hint.ts'
 import { CommitQueue } from './commit.ts'
-import { checkUserId, type DataCore, hasOutlived, land, listRecords, readFresh, storeError } from './core.ts'
+import { checkUserId, type DataCore, hasOutlived, infoOf, land, listRecords, readFresh, storeError } from './core.ts'
+import { Crawlers, crawlerOf } from './crawlers.ts'
 import { refuseCrossOrigin } from './cross-origin.ts'
 import { contention, end, endAll, endUser, standingOf } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeHead, keyLength, settled, showsCurrent, type Via, viaOf } from './head.ts'
 import { LateChanges } from './late-changes.ts'
-import { OpenSession, type Shown } from './open-session.ts'
+import { Strangers, type StrangerLimits } from './limits.ts'
+import { OpenSession } from './open-session.ts'
 import { Opener } from './opener.ts'
-import { deviceOf, isLocked, revised, unlock } from './record.ts'
-import { judge } from './renewal.ts'
+import { isLocked, revised, unlock } from './record.ts'
+import { judge, type Verdict } from './renewal.ts'
 import { type AnyRequest, type RequestView, viewOf } from './request.ts'
 import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { Session, SessionInfo } from './session.ts'
 import { formatSiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { Sweeper } from './sweeper.ts'
+import { isStrange, suspect } from './theft.ts'
 import { hashSecret, isSessionId, parseToken, randomBytes, sameHash, type SessionId, type Token, versionStep, wasIssued } from './token.ts'
 import { Toucher } from './touch.ts'
 import type { Header, Transport } from './transport.ts'
@@ -76,6 +79,8 @@ export interface ManagerOptions<Data extends object> {
   readonly onStoreError: 'refuse' | 'anonymous'
   readonly sweepInterval: number
   readonly watchInterval: number
+  readonly limits: StrangerLimits
+  readonly shareCrawlers: boolean
 }
 
 /** The manager behind an application's sessions, for whom an `Opener` is not enough. @throws ERR_SOJOURN_OPTION for anything else */
@@ -94,6 +99,9 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   readonly toucher: Toucher
   readonly lateChanges: LateChanges
   readonly transports: Transports
+  readonly strangers: Strangers
+  /** Null where each crawler's request has a session of its own. */
+  readonly crawlers: Crawlers | null
   readonly #trustProxy: boolean
   readonly #trustedOrigins: ReadonlySet<string> | null
   readonly #onStoreError: 'refuse' | 'anonymous'
@@ -103,13 +111,15 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   #closing: Promise<void> | null = null
 
   constructor(options: ManagerOptions<Data>) {
-    const { core, transports, trustProxy, trustedOrigins, onStoreError, sweepInterval, watchInterval } = options
+    const { core, transports, trustProxy, trustedOrigins, onStoreError, sweepInterval, watchInterval, limits, shareCrawlers } = options
     super()
     this.core = core
     this.commits = new CommitQueue(core)
     this.toucher = new Toucher(core)
     this.lateChanges = new LateChanges(core)
     this.transports = transports
+    this.strangers = new Strangers(limits, core.policy.visit.idle + core.policy.visit.slice, core.events)
+    this.crawlers = shareCrawlers ? new Crawlers() : null
     this.#trustProxy = trustProxy
     this.#trustedOrigins = trustedOrigins
     this.#onStoreError = onStoreError
@@ -154,7 +164,10 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     // Not before: a request that is refused is logged as any other.
     if (this.#trustedOrigins !== null) refuseCrossOrigin(this.core.events, view, this.#trustedOrigins)
     const token = parseToken(shown)
-    if (token === null) return shown === null ? new OpenSession(this, view) : this.#none(view, by)
+    if (token === null) {
+      if (this.crawlers !== null) return this.#admitCrawler(view, by, this.crawlers)
+      return shown === null ? new OpenSession(this, view) : this.#none(view, by)
+    }
     const { store } = this.core
     let record: Maybe<SessionRecord | null>
     try {
@@ -174,19 +187,36 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     return new OpenSession(this, view, by === this.transports.url ? null : by)
   }
 
+  /** A request without a token: where it is of a well-known crawler, the session that others of its kind began. */
+  #admitCrawler(view: RequestView, by: Transport, crawlers: Crawlers): Maybe<OpenSession<Data>> {
+    const key = crawlerOf(view)
+    if (key === null) return this.#none(view, by)
+    const id = crawlers.idOf(key)
+    if (id === undefined) return OpenSession.crawler(this, view, key, null)
+    return this.#orWithout(view, by, null, this.#openCrawler(view, key, id))
+  }
+
+  *#openCrawler(view: RequestView, key: string, id: SessionId): Routine<OpenSession<Data>> {
+    const record = yield* wait(this.core.store.get(id))
+    // Nobody showed a secret: what has a user is not for the asking.
+    const isOpen = standingOf(record, this.core.clock.now()) === 'live' && record!.userId === null
+    return OpenSession.crawler(this, view, key, isOpen ? record : null)
+  }
+
   /** The store can't be read: the request is refused, or goes on without its session, as the application decided. */
-  #doWithout(view: RequestView, by: Transport, token: Token, cause: unknown): OpenSession<Data> {
+  #doWithout(view: RequestView, by: Transport, token: Token | null, cause: unknown): OpenSession<Data> {
     const error = storeError(this.core.store, cause)
     if (this.#onStoreError === 'refuse') throw error
     this.report(error, null)
     return OpenSession.offline(this, view, by, token)
   }
 
-  #judge(view: RequestView, by: Transport, token: Token, record: SessionRecord | null): Maybe<OpenSession<Data>> {
+  #judge(view: RequestView, by: Transport, token: Token, record: SessionRecord | null, tries = 1): Maybe<OpenSession<Data>> {
     const { secret } = token
     const now = this.core.clock.now()
     const standing = standingOf(record, now)
-    if (record === null || standing === 'gone') return this.#none(view, by)
+    if (record === null) return this.#unknown(view, by, now)
+    if (standing === 'gone') return this.#none(view, by)
     if (standing === 'live' && hasOutlived(this.core, record, now)) return this.#none(view, by)
     const hash = hashSecret(secret)
     if (standing === 'tombstone') {
@@ -203,19 +233,56 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     const isPlain = via === by.name && via !== 'url'
     if (!isPlain && (via === null || !this.#leadsBy(view, by, via, boundOf(record.head)))) return this.#none(view, by)
     if (showsCurrent(record.head, hash)) {
-      if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record, hash))
-      return this.#live(view, by, record, { secret, kind: 'current' }, hash)
+      if (via === 'either') return this.#orWithout(view, by, token, this.#settle(view, by, token, record, hash, tries))
+      return this.#letIn(view, by, token, record, 'current', hash, tries)
     }
     // A URL's secret changes at login alone: an older one is a link of before, and no sign of theft.
     if (by === this.transports.url) return this.#none(view, by)
     const { kind } = this.#verdict(record, secret, hash, now)
-    if (kind === 'unknown') return this.#none(view, by)
+    if (kind === 'unknown') return this.#unknown(view, by, now)
     if (kind === 'late') return this.#orWithout(view, by, token, this.#refuse(view, by, token, record, hash))
-    return this.#live(view, by, record, { secret, kind }, hash)
+    return this.#letIn(view, by, token, record, kind, hash, tries)
   }
 
-  #live(view: RequestView, by: Transport, record: SessionRecord, shown: Shown, hash: string): OpenSession<Data> {
-    return unlock(record, shown.secret, hash) ? OpenSession.live(this, view, by, record, shown) : this.#none(view, by)
+  /** A token that was never issued, or is long forgotten. */
+  #unknown(view: RequestView, by: Transport, now: number): OpenSession<Data> {
+    this.strangers.missed(view, now)
+    return this.#none(view, by)
+  }
+
+  /** The secret is good: the record opens, unless another client shows it than the one of the login. */
+  #letIn(
+    view: RequestView,
+    by: Transport,
+    token: Token,
+    record: SessionRecord,
+    kind: Verdict['kind'],
+    hash: string,
+    tries: number,
+  ): Maybe<OpenSession<Data>> {
+    if (!unlock(record, token.secret, hash)) return this.#none(view, by)
+    if (!isStrange(this.core.theft, record.head, view)) return OpenSession.live(this, view, by, record, { secret: token.secret, kind })
+    return this.#orWithout(view, by, token, this.#suspect(view, by, token, record, kind, hash, tries))
+  }
+
+  *#suspect(
+    view: RequestView,
+    by: Transport,
+    token: Token,
+    known: SessionRecord,
+    kind: Verdict['kind'],
+    hash: string,
+    tries: number,
+  ): Routine<OpenSession<Data>> {
+    const record = yield* suspect(this.core, known, view)
+    if (record === null) return this.#none(view, by)
+    if (record !== 'changed') {
+      if (!unlock(record, token.secret, hash)) return this.#none(view, by)
+      return OpenSession.live(this, view, by, record, { secret: token.secret, kind })
+    }
+    if (tries === 20) throw contention(token.id)
+    const fresh = yield* readFresh(this.core, token.id)
+    return yield* wait(this.#judge(view, by, token, fresh, tries + 1))
   }
 
   /** Whether a session is reached in the way that a request came. `bound`, for one in URLs: the key and the hint of its browser. */
@@ -229,16 +296,16 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
    * A session that was handed out by cookie and URL came back by one of them, and is reached by no other from here on: that stands
    * in the record before anything is served.
    */
-  *#settle(view: RequestView, by: Transport, token: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
+  *#settle(view: RequestView, by: Transport, token: Token, known: SessionRecord, hash: string, tried: number): Routine<OpenSession<Data>> {
     const { core } = this
     let record: SessionRecord | null = known
     for (let tries = 1; ; tries++) {
       const head = record === null ? null : decodeHead(record.head)
       // Another request settled it, or ended it: that is judged anew.
-      if (record === null || head?.via !== 'either') return yield* wait(this.#judge(view, by, token, record))
+      if (record === null || head?.via !== 'either') return yield* wait(this.#judge(view, by, token, record, tried))
       // Not a use: the times stay as they are.
       const next = revised(record, { version: record.version + versionStep(), head: encodeHead(settled(head, by.name)) }, core.clock.now())
-      if (yield* land(core, next, record.version)) return this.#live(view, by, next, { secret: token.secret, kind: 'current' }, hash)
+      if (yield* land(core, next, record.version)) return yield* wait(this.#letIn(view, by, token, next, 'current', hash, tried))
       if (tries === 50) throw contention(token.id)
       record = yield* readFresh(core, token.id)
       if (standingOf(record, core.clock.now()) === 'gone') record = null
@@ -257,7 +324,8 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     )
   }
 
-  #orWithout(view: RequestView, by: Transport, token: Token, work: Routine<OpenSession<Data>>): Maybe<OpenSession<Data>> {
+  /** Writes what a request's token calls for before it is let in; where the store fails, the request is refused or goes on without. */
+  #orWithout(view: RequestView, by: Transport, token: Token | null, work: Routine<OpenSession<Data>>): Maybe<OpenSession<Data>> {
     try {
       const opened = run(work)
       return isPromise(opened) ? opened.catch((cause: unknown) => this.#doWithout(view, by, token, cause)) : opened
@@ -267,8 +335,9 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   }
 
   /** A secret that was good once and is past its grace: refused, marked in the record, and, shown again later, the session's end. */
-  *#refuse(view: RequestView, by: Transport, { secret }: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
+  *#refuse(view: RequestView, by: Transport, token: Token, known: SessionRecord, hash: string): Routine<OpenSession<Data>> {
     const { core } = this
+    const { secret } = token
     let record: SessionRecord | null = known
     for (let tries = 1; ; tries++) {
       const now = core.clock.now()
@@ -276,7 +345,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
       const { id, userId }: SessionRecord = record
       const verdict = this.#verdict(record, secret, hash, now)
       if (verdict.kind === 'unknown') return this.#none(view, by)
-      if (verdict.kind !== 'late') return this.#live(view, by, record, { secret, kind: verdict.kind }, hash)
+      if (verdict.kind !== 'late') return yield* wait(this.#letIn(view, by, token, record, verdict.kind, hash, tries))
       if (verdict.theft) {
         const { ended }: { ended: boolean } = yield* end(core, id, 'reuse', record)
         if (ended) core.events.emit('suspected', { id, userId, reason: 'reuse' })
@@ -306,8 +375,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     for await (const record of listRecords(this.core, userId)) {
       const now = this.core.clock.now()
       if (standingOf(record, now) !== 'live' || hasOutlived(this.core, record, now)) continue
-      const { id, createdAt, lastSeenAt, expiresAt } = record
-      yield { id, userId: record.userId, device: deviceOf(record), createdAt, lastSeenAt, expiresAt }
+      yield infoOf(record)
     }
   }
 

@@ -3,16 +3,20 @@ import { asyncUpdate, type Change, type Committed, type Rework } from './commit.
 import type { Content } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
+import { crawlerLifetime } from './crawlers.ts'
 import { describeDevice } from './device.ts'
+import type { Duration } from './duration.ts'
 import { end, lateError, logout, movedError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
 import { type Client, create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
+import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './recent-login.ts'
 import { isStale } from './record.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { isPromise, type Routine, run } from './routine.ts'
+import { seenOf } from './seen.ts'
 import type { LoginOptions, LogoutOptions, Session } from './session.ts'
 import { parseSiteData, type SiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
@@ -23,6 +27,7 @@ import { formatToken, type Secret, type SessionId, type Token } from './token.ts
 /**
  * What a session is to the request that has it:
  * new     nothing is stored; a write creates it
+ * excess  a new one that was one too many (`limits`): nothing is stored, and what it wrote is good for this response alone
  * live    its record is open
  * moved   its token is that of a session that logged in or out elsewhere: only a login gets on from here
  * late    it showed a secret that was replaced too long ago: a thief's copy, or an answer to come to an upload that was held up.
@@ -30,7 +35,7 @@ import { formatToken, type Secret, type SessionId, type Token } from './token.ts
  * ended   it turned out to be gone when this request wrote to it
  * offline it could not be read, and the application goes on without: nothing is stored, and the client keeps the token that it has
  */
-export type SessionState = 'new' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
+export type SessionState = 'new' | 'excess' | 'live' | 'moved' | 'late' | 'ended' | 'offline'
 
 /** What a request showed, and what it was found to be. */
 export interface Shown {
@@ -67,6 +72,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #endedBy: SojournError | null = null
   /** This request's write that is on its way. */
   #going: Promise<void> | null = null
+  /** What crawlers share a session by; null for everybody else. */
+  #crawler: string | null = null
 
   constructor(
     manager: Manager<Data>,
@@ -104,9 +111,21 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return new OpenSession(manager, view, by, 'late', record)
   }
 
-  static offline<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, token: Token): OpenSession<Data> {
+  static offline<Data extends object>(manager: Manager<Data>, view: RequestView, by: Transport, token: Token | null): OpenSession<Data> {
     const session = new OpenSession(manager, view, by, 'offline')
-    if (by === manager.transports.url) session.#kept = formatToken(token.id, token.secret)
+    if (by === manager.transports.url && token !== null) session.#kept = formatToken(token.id, token.secret)
+    return session
+  }
+
+  /** A well-known crawler's request, with the session that it shares, if there is one by now. */
+  static crawler<Data extends object>(
+    manager: Manager<Data>,
+    view: RequestView,
+    key: string,
+    record: SessionRecord | null,
+  ): OpenSession<Data> {
+    const session = new OpenSession(manager, view, null, record === null ? 'new' : 'live', record)
+    session.#crawler = key
     return session
   }
 
@@ -195,6 +214,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   /** The token that links must bear; null where the client returns a cookie, and where there is no session. */
   #tokenForLinks(): string | null {
     if (this.#kept !== null) return this.#kept
+    if (this.#crawler !== null) return null
     const isLive = this.#state === 'live'
     if (!isLive && (this.#state !== 'new' || (this.#slip === null && !this.#copy.isChanged))) return null
     const { via } = this
@@ -205,8 +225,24 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return formatToken(id, secret)
   }
 
+  get lastLoginAt(): number | null {
+    this.#read = true
+    return this.#state === 'live' ? lastLoginOf(this.#record!) : null
+  }
+
+  get assurance(): number {
+    this.#read = true
+    return this.#state === 'live' ? assuranceOf(this.#record!) : 0
+  }
+
+  requireRecentLogin(within: Duration, { assurance = 1 }: { readonly assurance?: number | undefined } = {}): void {
+    this.#read = true
+    requireRecentLogin(this.#state === 'live' ? this.#record : null, this.#manager.core.clock.now(), within, assurance)
+  }
+
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     checkUserId(userId, 'login')
+    if (options.assurance !== undefined) checkAssurance(options.assurance, 'login')
     await this.#inTurn(() => this.#login(userId, options))
   }
 
@@ -279,7 +315,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #update<Result>(change: (data: Data) => Result): Promise<Result> {
     if (this.#state !== 'live') {
-      if (this.#state !== 'new') throw this.#refusal()
+      if (this.#state !== 'new' && this.#state !== 'excess') throw this.#refusal()
       // Nothing is stored yet: there is nothing to race with, and the session is created with the result.
       const draft = this.#manager.core.format.copy(this.#content())
       const result = change(draft.data)
@@ -301,7 +337,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (!this.#isUnsaved) return
     if (this.#state === 'live') await this.#commitData(null)
     else if (this.#state === 'new') await run(this.#create())
-    else throw this.#refusal()
+    else if (this.#state !== 'excess') throw this.#refusal()
   }
 
   flash(kind: string, message: string): void
@@ -376,7 +412,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #settle(isPublic: boolean): Maybe<void> {
     if (this.#state === 'live') return this.#settleLive(this.#copy.isChanged, isPublic)
     // Where it turned out to have ended, the handler was told: its answer stands.
-    if (!this.#isUnsaved || this.#state === 'ended') return
+    if (!this.#isUnsaved || this.#state === 'ended' || this.#state === 'excess') return
     if (this.#state === 'new') return run(this.#create())
     if (this.#state === 'offline') return this.report(this.#offline())
     throw this.#refusal()
@@ -400,6 +436,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #noteUse(): Maybe<void> {
+    // A crawler's lives its minute, however often it comes.
+    if (this.#crawler !== null && this.#record!.userId === null) return
     return this.#manager.toucher.note(this.#record!, this.#touchAsked)
   }
 
@@ -461,15 +499,26 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   *#create(): Routine<void> {
-    const { core } = this.#manager
-    const issued: Issued = yield* create(core, core.format.encode(this.#content()), {
+    const { core, strangers, crawlers } = this.#manager
+    const data = core.format.encode(this.#content()) // First: what can't be stored is no visitor who counts.
+    if (!strangers.admit(this.#view, core.clock.now())) {
+      this.#state = 'excess'
+      return
+    }
+    const lifetime = this.#crawler === null ? undefined : crawlerLifetime
+    const issued: Issued = yield* create(core, data, {
       userId: null,
       client: this.#client(),
       remembered: false,
+      lifetime,
       slip: this.#slip,
     })
-    core.events.emit('created', { id: issued.record.id, userId: null })
+    const { id } = issued.record
+    core.events.emit('created', { id, userId: null })
     this.#enter(issued, (mine) => mine)
+    if (this.#crawler === null) return
+    crawlers!.remember(this.#crawler, id)
+    this.#owed = null // The token of a shared session goes to nobody.
   }
 
   #end(error: SojournError): void {
@@ -520,6 +569,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return {
       device: describeDevice(view.header('user-agent')),
       hint: (key) => clientHint(key, view),
+      seen: (key) => seenOf(key, view),
       via,
       browser: via === 'url' || via === 'either' ? (key) => browserHint(key, view) : null,
     }

@@ -20,6 +20,9 @@ export interface RequestView {
   readonly boreToken: boolean
 }
 
+/** What a request tells of its client. */
+export type ClientView = Pick<RequestView, 'address' | 'header'>
+
 /** A Fetch request, its headers alone, or Node's own request. */
 export type AnyRequest = NodeRequest | FetchRequest | FetchHeaders
 

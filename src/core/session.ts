@@ -1,3 +1,4 @@
+import type { Duration } from './duration.ts'
 import type { SiteData } from './site-data.ts'
 import type { SessionId } from './token.ts'
 import type { TransportName } from './transport.ts'
@@ -21,6 +22,12 @@ export interface LoginOptions<Data> {
    * was stored and before its token goes out. Given as undefined while that option is set it is an error: no check is no answer.
    */
   readonly epoch?: number | string | undefined
+  /**
+   * How sure the application is of who it is, a whole number from 1 to 9: say 1 for a password, 2 with a second factor. Each login says
+   * so for itself.
+   * @default 1
+   */
+  readonly assurance?: number | undefined
 }
 
 export interface LogoutOptions {
@@ -51,7 +58,20 @@ export interface Session<Data extends object> {
   readonly lastSeenAt: number | null
   /** When it ends if it is not used again. */
   readonly expiresAt: number | null
+  /** When this session's user logged in, a step-up included; null when nobody is logged in. */
+  readonly lastLoginAt: number | null
+  /** How sure the last login was of its user; 0 when nobody is logged in, or when signs of theft demand a new login. */
+  readonly assurance: number
 
+  /**
+   * Lets sensitive steps pass only soon after a login (OWASP ASVS 5.0, 7.5.1), and of a given assurance (7.5.3). A new `login`
+   * satisfies it, from the moment that it is done.
+   *
+   * @param within how old the last login may be: '10m'
+   * @throws ERR_SOJOURN_LOGIN_REQUIRED, which the adapters answer with 401, when it is older, of a lower assurance, nobody is logged in,
+   *   or signs of theft demand a new login
+   */
+  requireRecentLogin(within: Duration, options?: { readonly assurance?: number | undefined }): void
   /**
    * Logs a user in: a new session with a new ID and secret replaces this one, and the data come along (for the same user, or from an
    * anonymous visitor). Call it for every authentication, step-up too (OWASP ASVS 5.0, 7.2.4).

@@ -7,6 +7,8 @@ export interface CookieForOptions<Data> {
   /** Laid over the initial data. */
   readonly data?: Partial<Data> | undefined
   readonly remember?: boolean | undefined
+  /** How sure the login was of its user. @default 1 */
+  readonly assurance?: number | undefined
   /** Whether the application is reached by https, where the cookie has another name. @default false */
   readonly secure?: boolean | undefined
   /** What the session's device is to be read from. */
@@ -21,11 +23,11 @@ export async function cookieFor<Data extends object>(
   sessions: Sessions<Data> | SealedSessions<Data>,
   options: CookieForOptions<Data> = {},
 ): Promise<string> {
-  const { userId, data, remember, secure = false, userAgent } = options
+  const { userId, data, remember, assurance, secure = false, userAgent } = options
   const headers = new Headers(userAgent === undefined ? {} : { 'user-agent': userAgent })
   const session = await sessions.open({ url: secure ? 'https://localhost/' : 'http://localhost/', headers })
   if (data !== undefined) Object.assign(session.data, data)
-  if (userId !== undefined) await session.login(userId, { remember })
+  if (userId !== undefined) await session.login(userId, { remember, assurance })
   else if (data === undefined)
     throw new TypeError('A session that nothing was written to is not stored: give cookieFor() a userId or data.')
   const cookies = (await session.commit()).getSetCookie()

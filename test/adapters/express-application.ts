@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import express5, { type Express, type Request, type RequestHandler } from 'express'
 import type { Sessions } from '../../src/core/manager.ts'
 import { listen } from './server.ts'
-import { type Data, siteOf, type VisitedSite } from './site.ts'
+import { type Data, siteOf, type SiteOptions, type VisitedSite } from './site.ts'
 import { type Answer, valuesOf } from './wire.ts'
 
 // Express 4 is installed under another name, for which there are no types: what is used here is the same in both.
@@ -25,6 +25,7 @@ export type WithSession = Request & { session?: { data: Data } }
 export function application(
   { express, delay }: (typeof expressRows)[number],
   build: (app: Express, sessions: Sessions<Data>) => void,
+  more: SiteOptions['sessions'] = {},
 ): Promise<VisitedSite> {
   const serve = (sessions: Sessions<Data>) => {
     const app = express()
@@ -32,7 +33,7 @@ export function application(
     build(app, sessions)
     return listen(app)
   }
-  return siteOf(serve, { delay })
+  return siteOf(serve, { delay, sessions: more })
 }
 
 /** Middleware that changes the session. */

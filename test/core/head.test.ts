@@ -8,6 +8,7 @@ import {
   encodeTombstone,
   goodHashes,
   type Head,
+  isOfClient,
   isRemembered,
   isTombstone,
   newHead,
@@ -15,14 +16,17 @@ import {
   type Tombstone,
   type Via,
 } from '../../src/core/head.ts'
+import { seenOf } from '../../src/core/seen.ts'
 import { hashSecret, mintKey, mintSecret, versionStep } from '../../src/core/token.ts'
 import { memory } from '../../src/stores/memory.ts'
+import { chrome, type Client, firefox } from './browser.ts'
 import { Site, start } from './site.ts'
 
 const printable = /^[\x20-\x7e]*$/
 const hash = fc.string().map(hashSecret)
 const time = fc.integer({ min: 0, max: 36 ** 9 - 1 })
 const hint = fc.string({ minLength: 6, maxLength: 6, unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '-', '_') })
+const seen = fc.string({ minLength: 9, maxLength: 9, unit: fc.constantFrom('a', 'Z', '9', '-', '_') })
 const oddText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom('ada', '', '"', '\\', '\ud800', 'é', '🙂', '__proto__', 't{"cause":"login"}', '\0', '\u2028'),
@@ -43,10 +47,13 @@ const heads: fc.Arbitrary<Head> = fc.record({
   remembered: fc.boolean(),
   via,
   browser: fc.option(hint),
+  assurance: fc.integer({ min: 1, max: 9 }),
+  seen: fc.option(seen),
+  others: fc.array(seen, { maxLength: 4 }),
 })
 
 const tombstones: fc.Arbitrary<Tombstone> = fc.record({
-  cause: fc.constantFrom('login', 'logout', 'ended', 'reuse'),
+  cause: fc.constantFrom('login', 'logout', 'ended', 'reuse', 'theft'),
   userId: fc.option(oddText),
   target: fc.option(fc.constant('AAAAAAAAAAAAAAAA')),
   sameUser: fc.boolean(),
@@ -88,6 +95,24 @@ describe('a head', () => {
         expect(showsCurrent(text, hashSecret('another'))).toBe(false)
       }),
       { numRuns: 200 },
+    )
+  })
+
+  test('is asked for the login’s client without being parsed, whatever else it holds', () => {
+    const viewOf = ({ agent, address }: Client) => ({ secure: true, address, header: () => agent })
+    fc.assert(
+      fc.property(heads, (head) => {
+        const own = viewOf(firefox)
+        const text = encodeHead({ ...head, seen: seenOf(head.key, own), others: [] })
+        for (const network of [false, true]) expect(isOfClient(text, own, network)).toBe(true)
+        expect(isOfClient(text, viewOf({ ...firefox, address: chrome.address }), false)).toBe(true)
+        const moved = viewOf({ ...firefox, address: chrome.address })
+        expect(isOfClient(text, moved, true)).toBe(seenOf(head.key, moved) === seenOf(head.key, own))
+        expect(isOfClient(text, viewOf({ ...firefox, agent: chrome.agent }), false)).toBe(false)
+        expect(isOfClient(encodeHead({ ...head, seen: null, others: [] }), own, true)).toBe(true)
+        expect(isOfClient(encodeHead({ ...head, seen: seenOf(head.key, own), others: ['abcdefghi'] }), own, false)).toBe(false)
+      }),
+      { numRuns: 500 },
     )
   })
 

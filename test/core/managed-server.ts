@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { isGone } from '../../src/core/errors.ts'
+import type { SessionEvents } from '../../src/core/events.ts'
 import type { Sessions } from '../../src/core/manager.ts'
 import type { Session } from '../../src/core/session.ts'
 import type { Store } from '../../src/core/store.ts'
@@ -8,7 +9,8 @@ import { memory } from '../../src/stores/memory.ts'
 import { fakeClock, type FakeClock } from '../../src/testing/fake-clock.ts'
 import { Browser, chrome, firefox } from './browser.ts'
 import { grace, renewAfter, type Answer, type Client, type Server } from './histories.ts'
-import { Reference, type Suspicion } from './renewal-reference.ts'
+import { Reference } from './renewal-reference.ts'
+import { renewalAlone } from './site.ts'
 
 interface Data {
   visits: number
@@ -23,7 +25,7 @@ const start = Date.UTC(2026, 0, 1)
 
 /** The real manager as a history's server; `nodes` of them on one store, each with a clock of its own. */
 export class ManagedServer implements Server {
-  readonly suspected: Suspicion[] = []
+  readonly suspected: SessionEvents['suspected']['reason'][] = []
   readonly token: string
   readonly #nodes: readonly Node[]
   readonly #wrong: unknown[] = []
@@ -34,7 +36,7 @@ export class ManagedServer implements Server {
     const made = Array.from({ length: nodes }, () => {
       const clock = fakeClock(start)
       const timeouts = { idle: '12h', absolute: '12h', renew: renewAfter * 1000, grace: grace * 1000 }
-      return { clock, sessions: createSessions<Data>({ store, clock, timeouts, initial: () => ({ visits: 0 }) }) }
+      return { clock, sessions: createSessions<Data>({ store, clock, timeouts, theft: renewalAlone, initial: () => ({ visits: 0 }) }) }
     })
     const browser = new Browser(made[0]!.sessions, firefox)
     await browser.send(async (session) => await session.login('ada'))

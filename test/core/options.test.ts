@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { describe, expect, it, test } from 'vitest'
 import { session as expressSession } from '../../src/adapters/express.ts'
@@ -158,6 +159,13 @@ describe('createSessions()', () => {
       expect(() => createSessions({ clock })).toThrow(expect.objectContaining({ code: 'ERR_SOJOURN_OPTION' }))
     },
   )
+
+  it('is told of a shared session that no client could open', () => {
+    const encryption = { keys: [randomBytes(32).toString('base64url')], bind: 'client' as const }
+    expect(() => createSessions({ limits: { crawlers: 'share' }, encryption })).toThrow(
+      expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', message: expect.stringContaining('exclude each other') as unknown }),
+    )
+  })
 
   it('lets the initial data fail with its own error', () => {
     const initial = (): never => {

@@ -10,6 +10,8 @@ export const eventNames: readonly EventName[] = [
   'conflict',
   'suspected',
   'refused',
+  'guessing',
+  'limited',
   'error',
 ]
 

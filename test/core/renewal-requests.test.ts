@@ -158,7 +158,7 @@ test('a response that the application marks public neither hands out a new secre
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const ask = async (path: string): Promise<string[]> => {
-    const response = await fetch(at + path, { headers: { cookie: `sid=${owner.token}` } })
+    const response = await fetch(at + path, { headers: { cookie: `sid=${owner.token}`, 'user-agent': firefox.agent } })
     expect(await response.text()).toBe('ada')
     return response.headers.getSetCookie()
   }

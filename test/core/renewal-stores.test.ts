@@ -3,7 +3,7 @@ import { decodeHead } from '../../src/core/head.ts'
 import type { Maybe, SessionRecord } from '../../src/core/store.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { type Browser, chrome, firefox } from './browser.ts'
-import { type Data, renew, Site } from './site.ts'
+import { type Data, renew, renewalAlone, Site } from './site.ts'
 import { Later, StoreOver } from './store-over.ts'
 
 async function pendingOf(site: Site, browser: Browser<Data>): Promise<number> {
@@ -92,7 +92,7 @@ describe('two requests at once when renewal is due', () => {
 
   test('get one between them in two processes; the one that lost is dropped', async () => {
     const store = new Later(memory())
-    const sites = [new Site({ store }), new Site({ store })]
+    const sites = [new Site({ store, theft: renewalAlone }), new Site({ store, theft: renewalAlone })]
     const owner = await sites[0]!.member()
     for (const { clock } of sites) clock.advance(renew)
     const tabs = sites.flatMap((site) => [site.browser(firefox, owner.token), site.browser(chrome, owner.token)])

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeHead } from '../../src/core/head.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { type Browser, chrome, type Client, firefox } from './browser.ts'
-import { type Data, grace, hours, minutes, renew, seconds, Site } from './site.ts'
+import { type Data, grace, hours, minutes, renew, renewalAlone, seconds, Site } from './site.ts'
 import { Counted } from './store-over.ts'
 
 const other = (i: number): Client => ({ agent: `Bot${i}/1.0`, address: `203.0.${i}.1` })
@@ -21,7 +21,7 @@ async function renewed({ clock }: Site, browser: Browser<Data>): Promise<string>
 describe('a wrong secret for a known ID', () => {
   test('ends nothing, however many are tried, and is reported to nobody', async () => {
     const store = new Counted(memory())
-    const site = new Site({ store })
+    const site = new Site({ store, theft: renewalAlone })
     const owner = await site.member()
     const { put } = store.calls
     for (let i = 0; i < 5000; i++) {
@@ -37,7 +37,7 @@ describe('a wrong secret for a known ID', () => {
   })
 
   test('is wrong by one bit as well, of the random ones or of those that check them', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const secret = Buffer.from(owner.token!.slice(16), 'base64url')
     for (let bit = 0; bit < secret.length * 8; bit++) {
@@ -50,7 +50,7 @@ describe('a wrong secret for a known ID', () => {
   })
 
   test('is one that was issued for another session', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const [ada, alan] = [await site.member('ada'), await site.member('alan')]
     await renewed(site, alan)
     for (let i = 0; i < 3; i++) {
@@ -87,7 +87,7 @@ describe('a wrong secret for a known ID', () => {
 
 describe('a late secret', () => {
   test('is refused and reported once a grace; shown again later than that, it ends the session', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const late = site.browser(chrome, await renewed(site, owner))
     site.clock.advance(grace)
@@ -109,7 +109,7 @@ describe('a late secret', () => {
   })
 
   test('is forgotten when the client confirms a new secret', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const late = site.browser(chrome, await renewed(site, owner))
     for (let i = 1; i <= 5; i++) {
@@ -122,7 +122,7 @@ describe('a late secret', () => {
   })
 
   test('in hand at a login ends the session that it was of', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const thief = await site.member()
     const owner = site.browser(firefox, await renewed(site, thief))
     site.clock.advance(grace + 1)
@@ -136,7 +136,7 @@ describe('a late secret', () => {
   })
 
   test('does not count as a use of the session', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const late = site.browser(chrome, await renewed(site, owner))
     site.clock.advance(20 * minutes)
@@ -148,7 +148,7 @@ describe('a late secret', () => {
   })
 
   test('that comes with a write sets no cookie: a held upload must not take the owner’s session away', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const upload = site.browser(firefox, await renewed(site, owner))
     site.clock.advance(grace + 1)
@@ -161,7 +161,7 @@ describe('a late secret', () => {
 
 describe('new secrets that nobody shows', () => {
   test('are reported after six', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const lost = site.browser(firefox, owner.token)
     const given: number[] = []
@@ -181,7 +181,7 @@ describe('new secrets that nobody shows', () => {
   })
 
   test('are of four clients at most, six of each, whoever asks', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     site.clock.advance(renew)
     for (let i = 0; i < 600; i++) {
@@ -195,7 +195,7 @@ describe('new secrets that nobody shows', () => {
   })
 
   test('of a thief on another browser and network don’t take the owner’s turn', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const stolen = owner.token
     for (let i = 0; i < renew + 15 * minutes; i += 2 * seconds) {
@@ -211,7 +211,7 @@ describe('new secrets that nobody shows', () => {
   })
 
   test('of a thief who calls himself by many names don’t take it either', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     const stolen = owner.token
     const names = [1, 2, 3, 4, 5].map((i) => ({ agent: `Bot${i}/1.0`, address: chrome.address }))
@@ -228,7 +228,7 @@ describe('new secrets that nobody shows', () => {
     ['browser', { agent: chrome.agent, address: firefox.address }],
     ['network', { agent: firefox.agent, address: chrome.address }],
   ])('are told apart by the %s alone', async (_, client) => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     site.clock.advance(renew)
     await site.browser(client, owner.token).visit()
@@ -239,7 +239,7 @@ describe('new secrets that nobody shows', () => {
   })
 
   test('keep neither browser nor address in the store', async () => {
-    const site = new Site()
+    const site = new Site({ theft: renewalAlone })
     const owner = await site.member()
     site.clock.advance(renew)
     await site.browser(chrome, owner.token).visit()

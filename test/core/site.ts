@@ -2,10 +2,12 @@ import type { SojournErrorCode } from '../../src/core/errors.ts'
 import type { EventName, SessionEvents } from '../../src/core/events.ts'
 import type { Sessions } from '../../src/core/manager.ts'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
+import type { TheftOptions } from '../../src/core/theft.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { fakeClock, type FakeClock } from '../../src/testing/fake-clock.ts'
 import { Browser, type Client, firefox } from './browser.ts'
+import { eventNames } from './recorder.ts'
 
 export interface Data {
   visits: number
@@ -22,7 +24,8 @@ export const start = Date.UTC(2026, 0, 1)
 // The defaults, which the tests count on.
 export const [idle, absolute, slice, renew, grace] = [30 * minutes, 12 * hours, 3 * minutes, 15 * minutes, 60 * seconds]
 
-const names: readonly EventName[] = ['created', 'loggedIn', 'renewed', 'ended', 'expired', 'conflict', 'suspected', 'refused', 'error']
+/** For tests of what renewal by itself does about a thief: his other browser and network are overlooked. */
+export const renewalAlone: TheftOptions = { decide: () => 'allow' }
 
 /** A site of which everything is at hand: its sessions, their store, the clock, what was told. */
 export class Site {
@@ -34,7 +37,7 @@ export class Site {
   constructor(options: Omit<SessionsOptions<Data>, 'initial'> = {}) {
     this.store = options.store ?? memory()
     this.sessions = createSessions<Data>({ clock: this.clock, initial: () => ({ visits: 0, cart: [] }), ...options, store: this.store })
-    for (const name of names) this.sessions.on(name, (event) => this.#events.push({ name, event }))
+    for (const name of eventNames) this.sessions.on(name, (event) => this.#events.push({ name, event }))
   }
 
   browser(client: Client = firefox, token: string | null = null): Browser<Data> {

@@ -140,6 +140,7 @@ function checkEnd(world: World, { id, tombstone }: Seen): void {
     ended: () => model.endsTried.has(id) || model.usersEnded.has(session?.userId ?? ''),
     login: () => model.loginsTried.has(id) && model.logins.some((login) => login.session === tombstone.target),
     reuse: () => session?.browser.punctual === false,
+    theft: () => false,
   }
   if (!why[tombstone.cause]()) fault(3, `${world.called(id)} was ended (${tombstone.cause}), and nobody asked for that`)
 }

@@ -162,3 +162,60 @@ describe('a change of the password', () => {
     expect((await here.activeSessions()).map(({ current }) => current)).toEqual([true])
   })
 })
+
+describe('ending sessions elsewhere', () => {
+  const firefox = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0' }
+  const chrome = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36' }
+
+  it('needs a recent login, which the pages ask for and come back from', async () => {
+    const shop = await startShop({ SESSION_STORE: temporaryStore(), RECENT_LOGIN: '1s' })
+    const [here, there] = [new Visitor(shop.url), new Visitor(shop.url)]
+    for (const visitor of [here, there]) await visitor.logIn()
+    const other = (await there.session()).id ?? ''
+    await delay(1500)
+
+    for (const path of ['/api/account/sessions', `/api/account/sessions/${other}`]) {
+      const answer = await here.send('DELETE', path)
+      expect([answer.status, errorCode(answer)]).toEqual([401, 'ERR_SOJOURN_LOGIN_REQUIRED'])
+    }
+    for (const form of [{ others: 'yes' }, { id: other }]) {
+      const { status, headers } = await here.submit('/account/sessions/end', form)
+      expect([status, headers.get('location')]).toEqual([303, '/login?again&next=/account'])
+    }
+    expect((await there.session()).userId).toBe('ada')
+    const page = await here.get('/login?again&next=/account')
+    expect(page.status).toBe(200)
+    expect(page.text).toContain('Is it still you?')
+    expect(page.text).toContain('value="ada"')
+
+    const before = (await here.session()).id
+    const login = await here.submit('/login', { username: 'ada', password: 'countess', next: '/account' })
+    expect([login.status, login.headers.get('location')]).toEqual([303, '/account'])
+    expect((await here.session()).id).not.toBe(before)
+    expect((await here.submit('/account/sessions/end', { others: 'yes' })).headers.get('location')).toBe('/account')
+    expect((await there.session()).userId).toBeNull()
+    expect((await here.activeSessions()).map(({ current }) => current)).toEqual([true])
+  })
+
+  it('does not need one for the session at hand', async () => {
+    const shop = await startShop({ SESSION_STORE: 'memory:', RECENT_LOGIN: '1ms' })
+    const visitor = new Visitor(shop.url)
+    await visitor.logIn()
+    await delay(20)
+    const { id } = await visitor.session()
+    expect((await visitor.send('DELETE', `/api/account/sessions/${id}`)).status).toBe(204)
+    expect((await visitor.session()).userId).toBeNull()
+  })
+
+  it('is refused to another browser that has the cookie, however recent the login', async () => {
+    const shop = await startShop({ SESSION_STORE: temporaryStore() })
+    const owner = new Visitor(shop.url)
+    await owner.send('POST', '/api/login', { json: { username: 'ada', password: 'countess' }, headers: firefox })
+    const thief = owner.copy()
+    const refused = await thief.send('DELETE', '/api/account/sessions', { headers: chrome })
+    expect([refused.status, errorCode(refused)]).toEqual([401, 'ERR_SOJOURN_LOGIN_REQUIRED'])
+    await owner.send('POST', '/api/login', { json: { username: 'ada', password: 'countess' }, headers: firefox })
+    expect((await owner.send('DELETE', '/api/account/sessions', { headers: firefox })).status).toBe(204)
+    expect(read<SessionAnswer>(await thief.get('/api/session', { headers: chrome })).userId).toBeNull()
+  })
+})

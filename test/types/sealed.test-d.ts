@@ -40,7 +40,7 @@ expectTypeOf<keyof RevocableSealedSessions<ShopData>>().toEqualTypeOf<'open' | '
 
 // What can't be done without a store is not there; the rest is as in any session.
 expectTypeOf<Exclude<keyof Session<ShopData>, keyof SealedSession<ShopData>>>().toEqualTypeOf<
-  'renew' | 'update' | 'save' | 'csrfToken' | 'checkCsrfToken' | 'transport' | 'url'
+  'renew' | 'update' | 'save' | 'csrfToken' | 'checkCsrfToken' | 'transport' | 'url' | 'lastLoginAt' | 'assurance' | 'requireRecentLogin'
 >()
 expectTypeOf<Exclude<keyof SealedSession<ShopData>, keyof Session<ShopData>>>().toEqualTypeOf<never>()
 expectTypeOf<Session<ShopData>>().toExtend<SealedSession<ShopData>>()

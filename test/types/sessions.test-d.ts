@@ -17,6 +17,7 @@ import {
   type Sessions,
   type SessionsOptions,
   type StandardSchema,
+  type TheftSignal,
 } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { cookieFor, fakeClock } from '../../src/testing/index.ts'
@@ -178,6 +179,15 @@ async function withSession(session: Session<ShopData>): Promise<void> {
   // @ts-expect-error not all of the data
   await session.login('ada', { carry: (data) => ({ cart: data.cart }) })
 
+  await session.login('ada', { assurance: 2 })
+  expectTypeOf<Pick<Session<ShopData>, 'lastLoginAt' | 'assurance'>>().toEqualTypeOf<{
+    readonly lastLoginAt: number | null
+    readonly assurance: number
+  }>()
+  expectTypeOf(session.requireRecentLogin('10m', { assurance: 2 })).toEqualTypeOf<void>()
+  // @ts-expect-error no age
+  session.requireRecentLogin()
+
   expectTypeOf(session.logout()).toEqualTypeOf<Promise<void>>()
   expectTypeOf(session.destroy()).toEqualTypeOf<Promise<void>>()
   expectTypeOf(session.logout({ clearSiteData: true })).toEqualTypeOf<Promise<void>>()
@@ -220,9 +230,14 @@ void sessions.open('cookie')
 // Events: each has its own type, and a listener may be asynchronous.
 sessions.on('created', (event) => expectTypeOf(event).toEqualTypeOf<{ id: string; userId: string | null }>())
 sessions.on('loggedIn', (event) => expectTypeOf(event).toEqualTypeOf<{ id: string; userId: string; previousId: string | null }>())
-sessions.on('ended', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<'logout' | 'ended' | 'reuse' | 'evicted'>())
+sessions.on('ended', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<'logout' | 'ended' | 'reuse' | 'theft' | 'evicted'>())
 sessions.on('conflict', ({ paths }) => expectTypeOf(paths).toEqualTypeOf<readonly string[]>())
-sessions.on('suspected', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<'late' | 'reuse' | 'unshown'>())
+sessions.on('suspected', ({ reason, signals }) => {
+  expectTypeOf(reason).toEqualTypeOf<'late' | 'reuse' | 'unshown' | 'changed'>()
+  expectTypeOf(signals).toEqualTypeOf<readonly TheftSignal[] | undefined>()
+})
+sessions.on('guessing', (event) => expectTypeOf(event).toEqualTypeOf<{ network: string; count: number }>())
+sessions.on('limited', ({ limit }) => expectTypeOf(limit).toEqualTypeOf<'anonymousPerAddress' | 'anonymousTotal'>())
 sessions.on('error', ({ error, id }) => {
   expectTypeOf(error).toEqualTypeOf<SojournError>()
   expectTypeOf(error.code).toEqualTypeOf<SojournErrorCode>()
@@ -230,7 +245,7 @@ sessions.on('error', ({ error, id }) => {
 })
 expectTypeOf(sessions.on('expired', async () => await Promise.resolve())).returns.toEqualTypeOf<void>()
 expectTypeOf<EventName>().toEqualTypeOf<
-  'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'refused' | 'error'
+  'created' | 'loggedIn' | 'renewed' | 'ended' | 'expired' | 'conflict' | 'suspected' | 'refused' | 'guessing' | 'limited' | 'error'
 >()
 sessions.on('refused', (event) => expectTypeOf(event).toEqualTypeOf<{ method: string; origin: string | null }>())
 expectTypeOf<keyof SessionEvents>().toEqualTypeOf<EventName>()
@@ -238,6 +253,24 @@ expectTypeOf<keyof SessionEvents>().toEqualTypeOf<EventName>()
 sessions.on('login', () => {})
 // @ts-expect-error no such property
 sessions.on('renewed', ({ reason }) => reason)
+
+// Theft and limits.
+createSessions({
+  theft: {
+    decide(signals, session) {
+      expectTypeOf(signals).toEqualTypeOf<readonly TheftSignal[]>()
+      expectTypeOf(session).toEqualTypeOf<SessionInfo>()
+      return session.userId === null ? 'allow' : 'stepUp'
+    },
+  },
+})
+createSessions({ theft: { weights: { network: 2 } }, limits: { anonymousPerAddress: 500, crawlers: 'share' } })
+// @ts-expect-error no such answer
+createSessions({ theft: { decide: () => 'logout' } })
+// @ts-expect-error it must be decided at once
+createSessions({ theft: { decide: async () => await Promise.resolve('end' as const) } })
+// @ts-expect-error no such signal
+createSessions({ theft: { weights: { colour: 2 } } })
 
 // Errors.
 expectTypeOf(new SojournError('ERR_SOJOURN_STORE', 'down')).toExtend<Error & { code: SojournErrorCode; status: number }>()

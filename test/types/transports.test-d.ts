@@ -20,7 +20,7 @@ expectTypeOf(session.url('/cart')).toEqualTypeOf<string>()
 expectTypeOf(sessions.watch('', () => {})).toEqualTypeOf<() => void>()
 sessions.watch('', (end) => {
   expectTypeOf(end).toEqualTypeOf<WatchEnd>()
-  expectTypeOf<'logout' | 'ended' | 'reuse' | 'evicted' | 'login' | 'expired'>().toEqualTypeOf<WatchEnd>()
+  expectTypeOf<'logout' | 'ended' | 'reuse' | 'theft' | 'evicted' | 'login' | 'expired'>().toEqualTypeOf<WatchEnd>()
 })
 // @ts-expect-error a visitor of whom nothing is stored has no ID to watch
 sessions.watch(session.id, () => {})

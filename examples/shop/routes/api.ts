@@ -55,12 +55,12 @@ export function apiRoutes(sessions: ShopSessions, door: Door): Router {
   })
 
   router.delete('/account/sessions', async (req, res) => {
-    await endOtherSessions(sessions, sessions.of(req))
+    await endOtherSessions(sessions, sessions.of(req), door.recentLogin)
     res.sendStatus(204)
   })
 
   router.delete('/account/sessions/:id', async (req, res) => {
-    const ended = await endSession(sessions, sessions.of(req), req.params.id)
+    const ended = await endSession(sessions, sessions.of(req), req.params.id, door.recentLogin)
     if (!ended) throw new ShopError(404, 'unknown_session', 'You have no such session, or it has ended already.')
     res.sendStatus(204)
   })

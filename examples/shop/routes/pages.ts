@@ -1,4 +1,5 @@
 import { Router, type Response } from 'express'
+import { SojournError } from 'sojourn'
 import { activeSessions, changePassword, type Door, endOtherSessions, endSession, logIn } from '../account.ts'
 import { addToCart, priceCart, removeFromCart } from '../cart.ts'
 import { allProducts, findProduct } from '../catalogue.ts'
@@ -47,8 +48,9 @@ export function pageRoutes(sessions: ShopSessions, door: Door): Router {
   router.get('/login', (req, res) => {
     const session = sessions.of(req)
     const next = readNext(req.query.next, '/')
-    if (session.userId !== null) return res.redirect(303, session.url(next))
-    show(res, loginPage(visitorOf(session), { next }))
+    const again = session.userId !== null && 'again' in req.query
+    if (session.userId !== null && !again) return res.redirect(303, session.url(next))
+    show(res, loginPage(visitorOf(session), { next, again, username: session.userId ?? undefined }))
   })
 
   router.post('/login', async (req, res) => {
@@ -92,17 +94,22 @@ export function pageRoutes(sessions: ShopSessions, door: Door): Router {
     const session = sessions.of(req)
     if (session.userId === null) return res.redirect(303, session.url('/login?next=/account'))
     const body = bodyOf(req)
-    if (body.others !== undefined) {
-      await endOtherSessions(sessions, session)
-      session.flash('notice', 'You are logged out everywhere else.')
-      return res.redirect(303, session.url('/account'))
+    try {
+      if (body.others !== undefined) {
+        await endOtherSessions(sessions, session, door.recentLogin)
+        session.flash('notice', 'You are logged out everywhere else.')
+        return res.redirect(303, session.url('/account'))
+      }
+      const id = readText(body, 'id')
+      const current = id === session.id
+      const ended = await endSession(sessions, session, id, door.recentLogin)
+      if (current) return res.redirect(303, session.url('/?bye'))
+      session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
+      res.redirect(303, session.url('/account'))
+    } catch (cause) {
+      if (!(cause instanceof SojournError) || cause.code !== 'ERR_SOJOURN_LOGIN_REQUIRED') throw cause
+      res.redirect(303, session.url('/login?again&next=/account'))
     }
-    const id = readText(body, 'id')
-    const current = id === session.id
-    const ended = await endSession(sessions, session, id)
-    if (current) return res.redirect(303, session.url('/?bye'))
-    session.flash('notice', ended ? 'That session is ended.' : 'That session had ended already.')
-    res.redirect(303, session.url('/account'))
   })
 
   router.post('/account/password', async (req, res) => {

@@ -5,19 +5,21 @@ import { layout } from './layout.ts'
 export interface LoginForm {
   /** The path to go on to. */
   readonly next: string
-  readonly username?: string
+  readonly username?: string | undefined
+  /** Somebody is logged in, and must show once more who it is. */
+  readonly again?: boolean
   /** Why the last try failed. */
   readonly problem?: string
 }
 
-export function loginPage(visitor: Visitor, { next, username, problem }: LoginForm): Html {
+export function loginPage(visitor: Visitor, { next, username, again = false, problem }: LoginForm): Html {
   return layout({
     title: 'Log in',
-    path: next === '/' ? '/login' : `/login?next=${encodeURIComponent(next)}`,
+    path: next === '/' ? '/login' : `/login?${again ? 'again&' : ''}next=${encodeURIComponent(next)}`,
     visitor,
     main: html`<section class="narrow">
-      <h1>Welcome back</h1>
-      <p class="lead">${visitor.items > 0 ? 'Log in, and your cart comes along.' : 'Log in to see where you are signed in.'}</p>
+      <h1>${again ? 'Is it still you?' : 'Welcome back'}</h1>
+      <p class="lead">${lead(visitor, again)}</p>
       <form class="card form" method="post" action="${visitor.url('/login')}">
         ${problem !== undefined && html`<p class="problem" role="alert" id="problem">${problem}</p>`}
         <input type="hidden" name="next" value="${next}" />
@@ -51,4 +53,9 @@ export function loginPage(visitor: Visitor, { next, username, problem }: LoginFo
       </aside>
     </section>`,
   })
+}
+
+function lead({ items }: Visitor, again: boolean): string {
+  if (again) return 'Ending sessions elsewhere needs a recent login. Log in again, then repeat it.'
+  return items > 0 ? 'Log in, and your cart comes along.' : 'Log in to see where you are signed in.'
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createSessions, type SessionsOptions } from '../../../src/sessions.ts'
 import { memory } from '../../../src/stores/memory.ts'
 import { chrome, firefox } from '../browser.ts'
-import { type Data, grace, idle, minutes, renew, seconds, Site } from '../site.ts'
+import { type Data, grace, idle, minutes, renew, renewalAlone, seconds, Site } from '../site.ts'
 import { Counted, Later } from '../store-over.ts'
 import { binds, dump, first, plant, second, stores } from './kit.ts'
 
@@ -103,7 +103,7 @@ describe.each(rows)('in $name, bound to the $bind', ({ open, bind }) => {
   })
 
   test('renewals whose answers are lost cost nobody the data: each secret that is good opens them', async () => {
-    const site = newSite()
+    const site = newSite({ theft: renewalAlone })
     const owner = await site.member()
     const tokens = [owner.token!]
     for (let i = 0; i < 3; i++) {
@@ -122,6 +122,21 @@ describe.each(rows)('in $name, bound to the $bind', ({ open, bind }) => {
       site.clock.advance(1)
     }
     expect([site.errors, site.suspected]).toEqual([[], []])
+  })
+
+  test('another client with the cookie is marked, must log in for what asks for it, and is ended when all of it differs', async () => {
+    const site = newSite()
+    const owner = await site.member()
+    await owner.send((session) => void session.data.cart.push('tea'))
+    const near = site.browser(
+      { ...chrome, address: firefox.address, agent: chrome.agent.replace('X11; Linux x86_64', 'Windows NT 10.0; Win64; x64') },
+      owner.token,
+    )
+    expect(await near.send((session) => [session.userId, session.assurance, session.data.cart])).toEqual(['ada', 0, ['tea']])
+    expect(site.suspected).toEqual(['changed'])
+    const elsewhere = site.browser(chrome, (await site.member()).token)
+    expect(await elsewhere.visit()).toBeNull()
+    expect([site.suspected, site.errors]).toEqual([['changed', 'changed'], []])
   })
 
   test('a late secret is refused and marked, and shown again it ends the session', async () => {
