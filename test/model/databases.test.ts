@@ -1,4 +1,5 @@
 /** The model-based test of model.test.ts over every database: real servers, the scheduler deciding when verbs start and answers come. */
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isPromise } from '../../src/core/routine.ts'
@@ -6,6 +7,7 @@ import type { Store } from '../../src/core/store.ts'
 import { startTimeout, suiteRan } from '../services/service.ts'
 import { matrix, type Pair } from '../stores/matrix.ts'
 import { everyProgramHolds, parameters } from './run.ts'
+import type { StoreUnderTest } from './world.ts'
 
 const programs = 400
 const databases = Object.entries(matrix).filter(([name]) => name !== 'memory' && name !== 'disk')
@@ -33,16 +35,28 @@ describe.each(databases)('whatever browsers do at once, every promise holds over
   }, startTimeout)
   afterAll(async () => await pair?.close())
 
-  test(`in ${programs} random programs, by two clients in turn`, { timeout: 600_000 }, async () => {
+  const run = async (runs: number, encryption?: StoreUnderTest['encryption']) => {
     const raw = inTurn(pair.stores)
     const readsLater = isPromise(raw.get('x'))
     let ran = 0
     const property = everyProgramHolds(() => {
       ran++
-      return { raw, readsLater, scheduled: true }
+      return { raw, readsLater, scheduled: true, encryption }
     })
-    await fc.assert(property, parameters(programs))
-    expect(ran).toBeGreaterThanOrEqual(programs)
+    await fc.assert(property, parameters(runs))
+    expect(ran).toBeGreaterThanOrEqual(runs)
+  }
+
+  test(`in ${programs} random programs, by two clients in turn`, { timeout: 600_000 }, async () => {
+    await run(programs)
     await suiteRan('model', name)
+  })
+
+  test(`in ${programs / 4} with encryption, in the middle of a change of keys`, { timeout: 600_000 }, async () => {
+    const [one, other] = [randomBytes(32), randomBytes(32)]
+    await run(programs / 4, [
+      { keys: [one, other], bind: 'client' },
+      { keys: [other, one], bind: 'client' },
+    ])
   })
 })

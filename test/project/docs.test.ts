@@ -104,7 +104,7 @@ describe('docs/security.md', () => {
         '| What “they saw” | Test |',
         '| --- | --- |',
         '| a | [docs](../test/project/docs.test.ts) “lead to files and headings that are there” |',
-        '| b | *(built on its own page)* |',
+        '| b | *(to come)* |',
         '| “c” | none |',
         '| d | [imports](../test/project/imports.test.ts) “no such %s”, [gone](../test/gone.test.ts) “lead to files” |',
       ].join('\n'),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Page } from './markdown.ts'
 
-const elsewhere = /\*\(built on its own page\)\*|nothing to test/
+const elsewhere = /\*\(to come\)\*|nothing to test/
 const linkOrTitle = /\]\(([^)\s]+\.ts)\)|“([^”]+)”/g
 
 /**

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
+import { Cluster, Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
 import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
@@ -14,12 +15,15 @@ import { mysql } from '../../src/stores/mysql.ts'
 import { postgres } from '../../src/stores/postgres.ts'
 import { redis } from '../../src/stores/redis.ts'
 import { sqlite } from '../../src/stores/sqlite.ts'
+import { collect } from '../../src/testing/store-cases/rule.ts'
 import { ranOn, shared } from '../services/service.ts'
 import { clusters, singles } from './redis-clients.ts'
 
 /** One store as two processes have it: each with a client of its own. */
 export interface Pair {
   readonly stores: readonly [Store, Store]
+  /** All that a thief of the disk or the database would have, as he finds it. */
+  readonly dump: () => Promise<Buffer>
   readonly close: () => Promise<unknown>
 }
 
@@ -28,7 +32,8 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
   memory: async () => {
     await ranOn('memory', `Node ${process.version}`)
     const store = memory()
-    return { stores: [store, store], close: async () => await store.close() }
+    const dump = async () => Buffer.from(JSON.stringify(await collect(store.list())))
+    return { stores: [store, store], dump, close: async () => await store.close() }
   },
 
   disk: async () => {
@@ -37,6 +42,7 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     const stores = [disk(folder), disk(folder)] as const
     return {
       stores,
+      dump: async () => filesIn(folder),
       close: async () => {
         for (const store of stores) await store.close()
         rmSync(folder, { recursive: true })
@@ -54,6 +60,7 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     await stores[0].createSchema()
     return {
       stores,
+      dump: async () => filesIn(folder),
       close: async () => {
         for (const database of [one, other]) database.close()
         rmSync(folder, { recursive: true })
@@ -66,7 +73,11 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     const pools = [createPool({ uri: url, connectionLimit: 10 }), createPool({ uri: url, connectionLimit: 10 })] as const
     const stores = [mysql(pools[0]), mysql(pools[1])] as const
     await stores[0].createSchema()
-    return { stores, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
+    const dump = async () => {
+      const [rows] = await pools[0].query({ sql: 'SELECT * FROM sojourn_sessions', rowsAsArray: true })
+      return bytesOf(rows as unknown[][])
+    }
+    return { stores, dump, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
   },
 
   postgres: async () => {
@@ -74,7 +85,11 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     const pools = [new Pool({ connectionString: url, max: 10 }), new Pool({ connectionString: url, max: 10 })] as const
     const stores = [postgres(pools[0]), postgres(pools[1])] as const
     await stores[0].createSchema()
-    return { stores, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
+    const dump = async () => {
+      const { rows } = await pools[0].query<unknown[]>({ text: 'SELECT * FROM sojourn_sessions', rowMode: 'array' })
+      return bytesOf(rows)
+    }
+    return { stores, dump, close: async () => await Promise.all(pools.map(async (pool) => await pool.end())) }
   },
 
   'mongodb-races': async () => {
@@ -82,16 +97,19 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     const clients = [new MongoClient(url), new MongoClient(url)] as const
     const stores = [mongodb(clients[0].db(name)), mongodb(clients[1].db(name))] as const
     await stores[0].createSchema()
-    return { stores, close: async () => await Promise.all(clients.map(async (client) => await client.close())) }
+    const dump = async () => Buffer.from(JSON.stringify(await clients[0].db(name).collection('sojourn_sessions').find().toArray()))
+    return { stores, dump, close: async () => await Promise.all(clients.map(async (client) => await client.close())) }
   },
 
   redis: async () => {
     const { url, name } = await shared('redis')
     const opened = await Promise.all([singles['node-redis']!(url), singles['ioredis']!(url)])
     const prefix = `${name}:`
+    const server = new Redis(url)
     return {
       stores: [redis(opened[0].client, { prefix }), redis(opened[1].client, { prefix })],
-      close: async () => await Promise.all(opened.map(({ close }) => close())),
+      dump: async () => await keysOf(server, prefix),
+      close: async () => await Promise.all([...opened.map(({ close }) => close()), server.quit()]),
     }
   },
 
@@ -99,11 +117,42 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
     const { url, name } = await shared('redis-cluster')
     const opened = await Promise.all([clusters['node-redis cluster']!(url), clusters['ioredis Cluster']!(url)])
     const prefix = `${name}:`
+    const cluster = new Cluster(
+      url
+        .replace('redis+cluster://', '')
+        .split(',')
+        .map((host) => `redis://${host}`),
+    )
+    await cluster.ping()
     return {
       stores: [redis(opened[0].client, { prefix }), redis(opened[1].client, { prefix })],
-      close: async () => await Promise.all(opened.map(({ close }) => close())),
+      dump: async () => Buffer.concat(await Promise.all(cluster.nodes('master').map(async (node) => await keysOf(node, prefix)))),
+      close: async () => await Promise.all([...opened.map(({ close }) => close()), cluster.quit()]),
     }
   },
+}
+
+function filesIn(folder: string): Buffer {
+  return Buffer.concat(
+    readdirSync(folder).flatMap((name) => (statSync(join(folder, name)).isFile() ? [readFileSync(join(folder, name))] : [])),
+  )
+}
+
+function bytesOf(rows: readonly (readonly unknown[])[]): Buffer {
+  return Buffer.concat(rows.flat().map((value) => Buffer.from(value instanceof Uint8Array ? value : `${String(value)}\n`)))
+}
+
+/** The names of all keys, and what they hold. */
+async function keysOf(server: Redis, prefix: string): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for await (const keys of server.scanStream({ match: `${prefix}*` }) as AsyncIterable<string[]>) {
+    for (const key of keys) {
+      const value =
+        (await server.type(key)) === 'string' ? await server.getBuffer(key) : Buffer.from((await server.zrange(key, '0', '-1')).join('\n'))
+      parts.push(Buffer.from(`${key}\n`), value ?? Buffer.alloc(0))
+    }
+  }
+  return Buffer.concat(parts)
 }
 
 /** A package's version, whether or not it exports its package.json. */
