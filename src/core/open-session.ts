@@ -15,6 +15,7 @@ import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './
 import { isStale } from './record.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
+import { responseHeaders } from './response-headers.ts'
 import { isPromise, type Routine, run } from './routine.ts'
 import { seenOf } from './seen.ts'
 import type { LoginOptions, LogoutOptions, Session } from './session.ts'
@@ -379,7 +380,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** The headers that the response must carry, once all is settled. */
   headers(): Header[] {
-    return this.#manager.headers(this)
+    return responseHeaders(this.#manager.transports, this)
   }
 
   /** Tells of a failure that the handler is not there to be told of. */

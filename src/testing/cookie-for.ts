@@ -1,4 +1,4 @@
-import type { Sessions } from '../core/manager.ts'
+import type { Sessions } from '../core/sessions.ts'
 import type { SealedSessions } from '../sealed.ts'
 
 export interface CookieForOptions<Data> {

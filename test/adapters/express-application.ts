@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import express5, { type Express, type Request, type RequestHandler } from 'express'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import { listen } from './server.ts'
 import { type Data, siteOf, type SiteOptions, type VisitedSite } from './site.ts'
 import { type Answer, valuesOf } from './wire.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import { session } from '../../src/adapters/express.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
 
 export interface Data {

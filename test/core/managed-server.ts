@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { isGone } from '../../src/core/errors.ts'
 import type { SessionEvents } from '../../src/core/events.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import type { Session } from '../../src/core/session.ts'
 import type { Store } from '../../src/core/store.ts'
 import { createSessions } from '../../src/sessions.ts'

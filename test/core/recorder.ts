@@ -1,5 +1,5 @@
 import type { EventName, SessionEvents } from '../../src/core/events.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 
 export const eventNames: readonly EventName[] = [
   'created',

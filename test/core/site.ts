@@ -1,6 +1,6 @@
 import type { SojournErrorCode } from '../../src/core/errors.ts'
 import type { EventName, SessionEvents } from '../../src/core/events.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
 import type { TheftOptions } from '../../src/core/theft.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'

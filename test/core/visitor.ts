@@ -1,4 +1,4 @@
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import type { Session } from '../../src/core/session.ts'
 
 /** A visitor's browser, without the wire: it keeps the cookie, and each visit opens the session, works on it, commits it. */

@@ -1,4 +1,4 @@
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import type { Session } from '../../src/core/session.ts'
 import { Handler, type Standing } from './handler.ts'
 import { type Act, type Answer, timeouts } from './program.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SojournError } from '../../src/core/errors.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import type { MaxPerUser } from '../../src/core/max-per-user.ts'
 import type { SessionInfo } from '../../src/core/session.ts'
 import { createSessions } from '../../src/sessions.ts'

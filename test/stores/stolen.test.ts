@@ -1,7 +1,7 @@
 /** What a thief of the disk or the database has: a dump of every store after a visit, searched for what must not be in it. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { Visitor } from '../core/visitor.ts'
 import { startTimeout } from '../services/service.ts'

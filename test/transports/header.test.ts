@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, request as send } from 'node:ht
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { withSession } from '../../src/adapters/node.ts'
-import type { Sessions } from '../../src/core/manager.ts'
+import type { Sessions } from '../../src/core/sessions.ts'
 import { parseToken } from '../../src/core/token.ts'
 import { cookie, createSessions, header, type HeaderOptions, type SessionsOptions } from '../../src/index.ts'
 import { fakeClock, type FakeClock } from '../../src/testing/fake-clock.ts'
