@@ -6,6 +6,16 @@ import { clone, isObject } from './values.ts'
 /** Messages for the next page, each under a key of its own, so that two requests that add and take them never collide. */
 export type Flash = Record<string, readonly [kind: string, message: string]>
 
+/** Takes the messages of a kind out, in the order of their keys. */
+export function takeMessages(flash: Flash, kind: string): string[] {
+  const keys = Object.keys(flash)
+    .filter((key) => flash[key]![0] === kind)
+    .toSorted()
+  const messages = keys.map((key) => flash[key]![1])
+  for (const key of keys) delete flash[key]
+  return messages
+}
+
 /** All that a record's data holds. */
 export interface Content<Data> {
   data: Data

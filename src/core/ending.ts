@@ -152,3 +152,11 @@ export function goneError(id: SessionId, record: SessionRecord | null): SojournE
     `Session ${id} ended while this request had it open, so its changes were not stored; start a new visit.`,
   )
 }
+
+/** A request went on without its session, and wrote. */
+export function offlineError(): SojournError {
+  return new SojournError(
+    'ERR_SOJOURN_STORE',
+    'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.',
+  )
+}

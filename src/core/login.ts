@@ -1,15 +1,15 @@
 import { mergeContent } from './adopt.ts'
+import type { Client } from './client.ts'
 import { readContent, type Rework } from './commit.ts'
 import type { Content } from './content.ts'
 import { type Core, type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
 import { contention, goneError, movedError, standingOf, tombstoneOver } from './ending.ts'
 import { SojournError } from './errors.ts'
-import { decodeTombstone, encodeHead, newHead, type Via } from './head.ts'
+import { decodeTombstone, encodeHead, newHead } from './head.ts'
 import { endOldest, refuseOneTooMany } from './max-per-user.ts'
 import { expiry } from './policy.ts'
 import { isLocked, likewise, moved, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
-import type { Seen } from './seen.ts'
 import type { LoginOptions } from './session.ts'
 import type { SessionRecord } from './store.ts'
 import { hashSecret, mintId, mintKey, mintSecret, type Secret, type SessionId, versionStep } from './token.ts'
@@ -18,18 +18,6 @@ import { hashSecret, mintId, mintKey, mintSecret, type Secret, type SessionId, v
 export interface Issued {
   readonly record: SessionRecord
   readonly secret: Secret
-}
-
-/** What a new session's record is to know of its client. */
-export interface Client {
-  readonly device: string | null
-  /** What tells it from others, under a record's key. */
-  readonly hint: (key: string) => string
-  /** What is kept of it to tell it from another, under a record's key. */
-  readonly seen: (key: string) => Seen | null
-  readonly via: Via
-  /** What tells its browser from others, under a record's key; null where no token goes into URLs. */
-  readonly browser: ((key: string) => string) | null
 }
 
 /** All of which a new session's token is made. */

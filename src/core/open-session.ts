@@ -1,15 +1,15 @@
-import { browserHint, clientHint } from './client-hint.ts'
+import { clientOf } from './client.ts'
+import { clientHint } from './client-hint.ts'
 import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
-import type { Content } from './content.ts'
+import { type Content, takeMessages } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
 import { crawlerLifetime } from './crawlers.ts'
-import { describeDevice } from './device.ts'
 import type { Duration } from './duration.ts'
-import { end, lateError, logout, movedError } from './ending.ts'
+import { end, lateError, logout, movedError, offlineError } from './ending.ts'
 import { isGone, SojournError } from './errors.ts'
 import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
-import { type Client, create, type Issued, login, type Slip, slip } from './login.ts'
+import { create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
 import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './recent-login.ts'
 import { isStale } from './record.ts'
@@ -17,12 +17,12 @@ import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
 import { responseHeaders } from './response-headers.ts'
 import { isPromise, type Routine, run } from './routine.ts'
-import { seenOf } from './seen.ts'
 import type { LoginOptions, LogoutOptions, Session } from './session.ts'
 import { parseSiteData, type SiteData } from './site-data.ts'
 import type { Maybe, SessionRecord } from './store.ts'
 import { WorkingCopy } from './working-copy.ts'
 import type { Header, Transport, TransportName } from './transport.ts'
+import { Turns } from './turns.ts'
 import { formatToken, type Secret, type SessionId, type Token } from './token.ts'
 
 /**
@@ -71,8 +71,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   #kept: string | null = null
   /** What this request was told when it found its session gone. */
   #endedBy: SojournError | null = null
-  /** This request's write that is on its way. */
-  #going: Promise<void> | null = null
+  readonly #turns = new Turns()
   /** What crawlers share a session by; null for everybody else. */
   #crawler: string | null = null
 
@@ -244,7 +243,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
     checkUserId(userId, 'login')
     if (options.assurance !== undefined) checkAssurance(options.assurance, 'login')
-    await this.#inTurn(() => this.#login(userId, options))
+    await this.#turns.take(() => this.#login(userId, options))
   }
 
   async #login(userId: string, options: LoginOptions<Data>): Promise<void> {
@@ -256,7 +255,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       baseText: () => this.#copy.baseText,
       base: () => this.#copy.base(),
       mine: this.#content(),
-      client: this.#client(),
+      client: clientOf(this.#view, this.via),
     }
     const issued = await this.#guard(() => run(login(core, userId, options, source)))
     this.#enter(issued, issued.rework)
@@ -264,12 +263,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async logout({ clearSiteData = false }: LogoutOptions = {}): Promise<void> {
     const forget = parseSiteData(clearSiteData)
-    await this.#inTurn(() => this.#logout())
+    await this.#turns.take(() => this.#logout())
     if (forget.length > 0) this.#forget = forget
   }
 
   async #logout(): Promise<void> {
-    if (this.#state === 'offline') throw this.#offline()
+    if (this.#state === 'offline') throw offlineError()
     if (this.#state === 'late') return
     if (this.#record === null) return this.#leave()
     const late = this.#state === 'moved'
@@ -311,7 +310,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async update<Result>(change: (data: Data) => Result): Promise<Result> {
     this.#read = true
-    return await this.#inTurn(() => this.#update(change))
+    return await this.#turns.take(() => this.#update(change))
   }
 
   async #update<Result>(change: (data: Data) => Result): Promise<Result> {
@@ -331,7 +330,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   async save(): Promise<void> {
-    await this.#inTurn(() => this.#save())
+    await this.#turns.take(() => this.#save())
   }
 
   async #save(): Promise<void> {
@@ -350,12 +349,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
       content.flash[this.#manager.flashKey()] = [kind, message]
       return
     }
-    const mine = Object.keys(content.flash)
-      .filter((key) => content.flash[key]![0] === kind)
-      .toSorted()
-    const messages = mine.map((key) => content.flash[key]![1])
-    for (const key of mine) delete content.flash[key]
-    return messages
+    return takeMessages(content.flash, kind)
   }
 
   async commit(): Promise<Headers> {
@@ -395,19 +389,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
    */
   settle(isPublic: boolean): Maybe<void> {
     this.#settled = true
-    return this.#inTurn(() => this.#settle(isPublic))
-  }
-
-  /** One write of this request after the other: each starts from what the one before it left. */
-  #inTurn<T>(write: () => Maybe<T>): Maybe<T> {
-    const done = this.#going === null ? write() : this.#going.then(write)
-    if (!isPromise(done)) return done
-    const over = (): void => {
-      if (this.#going === going) this.#going = null
-    }
-    const going: Promise<void> = done.then(over, over)
-    this.#going = going
-    return done
+    return this.#turns.take(() => this.#settle(isPublic))
   }
 
   #settle(isPublic: boolean): Maybe<void> {
@@ -415,7 +397,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     // Where it turned out to have ended, the handler was told: its answer stands.
     if (!this.#isUnsaved || this.#state === 'ended' || this.#state === 'excess') return
     if (this.#state === 'new') return run(this.#create())
-    if (this.#state === 'offline') return this.report(this.#offline())
+    if (this.#state === 'offline') return this.report(offlineError())
     throw this.#refusal()
   }
 
@@ -509,7 +491,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const lifetime = this.#crawler === null ? undefined : crawlerLifetime
     const issued: Issued = yield* create(core, data, {
       userId: null,
-      client: this.#client(),
+      client: clientOf(this.#view, this.via),
       remembered: false,
       lifetime,
       slip: this.#slip,
@@ -564,18 +546,6 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
   }
 
-  #client(): Client {
-    const view = this.#view
-    const { via } = this
-    return {
-      device: describeDevice(view.header('user-agent')),
-      hint: (key) => clientHint(key, view),
-      seen: (key) => seenOf(key, view),
-      via,
-      browser: via === 'url' || via === 'either' ? (key) => browserHint(key, view) : null,
-    }
-  }
-
   async #endForReuse(id: SessionId): Promise<void> {
     const { core } = this.#manager
     const { ended, record } = await run(end(core, id, 'reuse'))
@@ -590,15 +560,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   /** Why a write has nowhere to go. */
   #refusal(): SojournError {
-    if (this.#state === 'offline') return this.#offline()
+    if (this.#state === 'offline') return offlineError()
     if (this.#endedBy !== null) return this.#endedBy
     return this.#state === 'late' ? lateError(this.#record!.id) : movedError(this.#record!.id)
-  }
-
-  #offline(): SojournError {
-    return new SojournError(
-      'ERR_SOJOURN_STORE',
-      'The session could not be read when the request came, and the request went on without it; what it wrote was not stored.',
-    )
   }
 }

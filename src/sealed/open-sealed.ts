@@ -1,4 +1,4 @@
-import type { Content } from '../core/content.ts'
+import { type Content, takeMessages } from '../core/content.ts'
 import { checkUserId } from '../core/core.ts'
 import { SojournError } from '../core/errors.ts'
 import type { Committable } from '../core/opener.ts'
@@ -7,6 +7,7 @@ import { isPromise, run } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
 import { mintId, type SessionId } from '../core/token.ts'
 import type { Header } from '../core/transport.ts'
+import { Turns } from '../core/turns.ts'
 import { WorkingCopy } from '../core/working-copy.ts'
 import type { SealedManager } from './manager.ts'
 import { limitsOf, newRecord, nextRecord, type SealedRecord } from './record.ts'
@@ -43,8 +44,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
   #headIsOut = false
   /** What this request was told when it found its session revoked. */
   #endedBy: SojournError | null = null
-  /** This request's look at the revocation list that is on its way. */
-  #going: Promise<void> | null = null
+  readonly #turns = new Turns()
 
   constructor(manager: SealedManager<Data>, view: RequestView, opened: Opened | null) {
     this.#manager = manager
@@ -102,7 +102,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
         'login() of a sealed session was given an epoch, and nothing is kept that could be taken back after a comparison; compare it before, and leave it out.',
       )
     if (this.#headIsOut) throw this.#tooLate('login')
-    await this.#inTurn(() => this.#login(userId, options))
+    await this.#turns.take(() => this.#login(userId, options))
   }
 
   async #login(userId: string, { remember = false, carry }: SealedLoginOptions<Data>): Promise<void> {
@@ -127,7 +127,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
   async logout(): Promise<void> {
     // With a list the session can be ended, though the cookie stays where it is.
     if (this.#headIsOut && this.#manager.revocations === null) throw this.#tooLate('logout')
-    await this.#inTurn(() => this.#logout())
+    await this.#turns.take(() => this.#logout())
   }
 
   async #logout(): Promise<void> {
@@ -157,14 +157,12 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     const { flash } = this.#content()
     const keys = Object.keys(flash)
     if (message !== undefined) {
-      // Nobody else adds to this copy: a number is enough of a key.
-      flash[String(keys.length === 0 ? 0 : Math.max(...keys.map(Number)) + 1)] = [kind, message]
+      // Nobody else adds to this copy: a number is enough of a key, of a width at which they sort.
+      const last = Math.max(-1, ...keys.map(Number))
+      flash[String(last + 1).padStart(4, '0')] = [kind, message]
       return
     }
-    const mine = keys.filter((key) => flash[key]![0] === kind)
-    const messages = mine.map((key) => flash[key]![1])
-    for (const key of mine) delete flash[key]
-    return messages
+    return takeMessages(flash, kind)
   }
 
   async commit(): Promise<Headers> {
@@ -174,7 +172,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
 
   settle(isPublic: boolean): Maybe<void> {
     this.#settled = true
-    return this.#inTurn(() => this.#settle(isPublic))
+    return this.#turns.take(() => this.#settle(isPublic))
   }
 
   #settle(isPublic: boolean): Maybe<void> {
@@ -274,18 +272,6 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
   /** Whether there are changes that no commit is coming for. */
   isForgotten(): boolean {
     return this.#endedBy === null && this.#copy.isChanged
-  }
-
-  /** One piece of this request's work after the other: each starts from what the one before it left. */
-  #inTurn<T>(work: () => Maybe<T>): Maybe<T> {
-    const done = this.#going === null ? work() : this.#going.then(work)
-    if (!isPromise(done)) return done
-    const over = (): void => {
-      if (this.#going === going) this.#going = null
-    }
-    const going: Promise<void> = done.then(over, over)
-    this.#going = going
-    return done
   }
 
   #content(): Content<Data> {
