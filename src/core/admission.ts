@@ -1,6 +1,6 @@
 import { browserHint } from './client-hint.ts'
 import { hasOutlived, land, readFresh, storeError } from './core.ts'
-import { type Crawlers, crawlerOf } from './crawlers.ts'
+import { type Crawlers, crawlerLifetime, crawlerOf } from './crawlers.ts'
 import { refuseCrossOrigin } from './cross-origin.ts'
 import { contention, end, standingOf } from './ending.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeHead, keyLength, settled, showsCurrent, type Via, viaOf } from './head.ts'
@@ -90,7 +90,8 @@ export class Admission<Data extends object> {
   /** The store can't be read: the request is refused, or goes on without its session, as the application decided. */
   #doWithout(view: RequestView, by: Transport, token: Token | null, cause: unknown): OpenSession<Data> {
     const error = storeError(this.#manager.core.store, cause)
-    if (this.#options.onStoreError === 'refuse') throw error
+    // What the application's own function failed at is no matter of the store's.
+    if (this.#options.onStoreError === 'refuse' || error.code === 'ERR_SOJOURN_CALLBACK') throw error
     this.#manager.report(error, null)
     return OpenSession.offline(this.#manager, view, by, token)
   }
@@ -117,8 +118,9 @@ export class Admission<Data extends object> {
   *#openCrawler(view: RequestView, key: string, id: SessionId): Routine<OpenSession<Data>> {
     const { store, clock } = this.#manager.core
     const record = yield* wait(store.get(id))
-    // Nobody showed a secret: what has a user is not for the asking.
-    const isOpen = standingOf(record, clock.now()) === 'live' && record!.userId === null
+    const now = clock.now()
+    // Nobody showed a secret: what has a user is not for the asking. And its minute is counted from its beginning, whoever wrote to it since.
+    const isOpen = standingOf(record, now) === 'live' && record!.userId === null && now < record!.createdAt + crawlerLifetime
     return OpenSession.crawler(this.#manager, view, key, isOpen ? record : null)
   }
 

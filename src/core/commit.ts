@@ -27,6 +27,8 @@ export interface Change<Data extends object> {
   readonly shown: { readonly secret: Secret; readonly hint: string; readonly asked: boolean } | null
   /** The shown secret, where what it opened is to be sealed anew under the current key. */
   readonly reseal: Secret | null
+  /** Whether the record is to be written anew for the sake of its times alone: a touch could not bring its expiry forward. */
+  readonly shorten: boolean
 }
 
 export type Rework<Data> = (mine: Content<Data>) => Content<Data>
@@ -177,6 +179,7 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
       head = renewed
       member.draft = draft
       if (draft.secret !== null) secrets.push(draft.secret)
+      if (member.change.shorten) anew = true
       if (member.change.reseal !== null && isStale(latest)) {
         secrets.push(member.change.reseal)
         anew = true

@@ -90,8 +90,9 @@ export function* land(core: Core, record: SessionRecord, expected: number): Rout
  * Stores a new record. It is sent once for each ID: repeated, it could land after the session was ended again.
  *
  * @param make a record with a new ID each time
+ * @param isFixed its ID was given out already: another would do nobody any good
  */
-export function* insert(core: Core, make: () => SessionRecord): Routine<SessionRecord> {
+export function* insert(core: Core, make: () => SessionRecord, isFixed = false): Routine<SessionRecord> {
   for (let tries = 1; ; tries++) {
     const record = make()
     try {
@@ -100,9 +101,9 @@ export function* insert(core: Core, make: () => SessionRecord): Routine<SessionR
       const stored = yield* lookAfter(core, record.id, cause)
       // Whatever stands there came of this insert; where that is its end already, the end holds.
       if (stored !== null) return record
-      if (tries === 2) throw storeError(core.store, cause)
+      if (isFixed || tries === 2) throw storeError(core.store, cause)
     }
-    if (tries === 4) throw storeError(core.store, new Error('four new session IDs in a row were taken'))
+    if (isFixed || tries === 4) throw storeError(core.store, new Error('the IDs of new sessions were taken'))
   }
 }
 

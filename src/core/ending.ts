@@ -1,4 +1,4 @@
-import { type Core, land, listRecords, readFresh } from './core.ts'
+import { type Core, hasOutlived, land, listRecords, readFresh } from './core.ts'
 import { SojournError } from './errors.ts'
 import { boundOf, decodeHead, decodeTombstone, encodeTombstone, goodHashes, isTombstone, type Tombstone } from './head.ts'
 import { buried } from './record.ts'
@@ -12,6 +12,12 @@ export type Standing = 'live' | 'tombstone' | 'gone'
 export function standingOf(record: SessionRecord | null, now: number): Standing {
   if (record === null || record.expiresAt <= now) return 'gone'
   return isTombstone(record.head) ? 'tombstone' : 'live'
+}
+
+/** Whether a record opens for whom it belongs to: live, and within the limits of a policy that is newer than it. */
+export function isLive(core: Core, record: SessionRecord | null): boolean {
+  const now = core.clock.now()
+  return record !== null && standingOf(record, now) === 'live' && !hasOutlived(core, record, now)
 }
 
 /**

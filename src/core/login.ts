@@ -60,13 +60,13 @@ export function* create<Data extends object>(
   const expiresAt = Math.min(expiry(now, now, limitsOf(core.policy, head)), now + lifetime)
   const sealed = core.sealing?.begin({ userId, device, secret, data })
   let next = first
-  const record = yield* insert(core, () => {
+  const make = (): SessionRecord => {
     const id = next
-    next = given === null ? mintId() : first
+    next = mintId()
     const fields = { id, version: versionStep(), createdAt: now, lastSeenAt: now, expiresAt, head }
     return sealed === undefined ? { ...fields, userId, data } : sealed(fields)
-  })
-  return { record, secret }
+  }
+  return { record: yield* insert(core, make, given !== null), secret }
 }
 
 /** What a request brings to a login. */
@@ -94,7 +94,8 @@ export function* login<Data extends object>(
   let opened = source.record
   // What is known may be old: that the session has expired is decided on what the store has now.
   if (opened !== null && standingOf(opened, core.clock.now()) === 'gone') opened = likewise(yield* readFresh(core, opened.id), opened)
-  let { content, rework, over } = yield* gather(core, userId, options, source, opened)
+  const first = yield* gather(core, userId, options, source, opened)
+  let { content, rework, over } = first
   const created = yield* create(core, core.format.encode(content), {
     userId,
     client: source.client,
@@ -104,7 +105,8 @@ export function* login<Data extends object>(
   let { record } = created
   try {
     yield* checkEpoch(core, userId, options)
-    yield* refuseOneTooMany(core, record, over?.id ?? null)
+    // Sent again since its answer was lost, it replaces what it made the first time.
+    yield* refuseOneTooMany(core, record, over?.id ?? first.from)
     for (let tries = 1; over !== null; tries++) {
       const sameUser = over.userId === userId
       const tombstone = tombstoneOver(core, over, { cause: 'login', userId, sameUser }, record)
@@ -135,10 +137,18 @@ export function* login<Data extends object>(
   return { record, secret: created.secret, rework }
 }
 
+interface Gathered<Data> {
+  readonly content: Content<Data>
+  /** How it is made of the request's own. */
+  readonly rework: Rework<Data>
+  readonly over: SessionRecord | null
+  readonly from: SessionId | null
+}
+
 /**
  * What comes along, given what stands at the old ID now.
  *
- * @returns the content; how it is made of the request's own; the record that the tombstone goes over, null when nothing is there to be replaced
+ * @returns `over`: the record that the tombstone goes over, null when nothing is there to be replaced; `from`: whose data came along
  */
 function* gather<Data extends object>(
   core: DataCore<Data>,
@@ -146,25 +156,25 @@ function* gather<Data extends object>(
   { carry }: LoginOptions<Data>,
   { record: opened, baseText, base: started, mine }: LoginSource<Data>,
   stored: SessionRecord | null,
-): Routine<{ content: Content<Data>; rework: Rework<Data>; over: SessionRecord | null }> {
+): Routine<Gathered<Data>> {
   const chosen = (content: Content<Data>): Content<Data> =>
     carry === undefined ? content : { ...content, data: carry(core.format.copy(content).data) }
-  if (opened === null) return { content: chosen(mine), rework: chosen, over: null }
+  if (opened === null) return { content: chosen(mine), rework: chosen, over: null, from: null }
 
   const standing = standingOf(stored, core.clock.now())
   const over = standing === 'live' ? stored : null
   const from = standing === 'tombstone' ? yield* followLogin(core, userId, stored!) : over
   const isForeign = (record: SessionRecord): boolean => record.userId !== null && record.userId !== userId
-  const fixed = (content: Content<Data>) => ({ content, rework: () => core.format.copy(content), over })
+  const fixed = (content: Content<Data>) => ({ content, rework: () => core.format.copy(content), over, from: from?.id ?? null })
   if (from === null || isForeign(from)) return fixed(core.format.initial())
   // What this request made of another user's session stays behind, also where that moved to one of this user's meanwhile.
   if (isForeign(opened)) return fixed(chosen(readContent(core, from.data)))
-  if (baseText() === from.data) return { content: chosen(mine), rework: chosen, over }
+  if (baseText() === from.data) return { content: chosen(mine), rework: chosen, over, from: from.id }
   const base = started()
   const theirs = readContent(core, from.data)
   const { content, collisions } = mergeContent(base, theirs, mine, core.rules)
   if (collisions.length > 0) core.events.emit('conflict', { id: from.id, userId: from.userId, paths: collisions })
-  return { content: chosen(content), rework: (own) => chosen(mergeContent(base, theirs, own, core.rules).content), over }
+  return { content: chosen(content), rework: (own) => chosen(mergeContent(base, theirs, own, core.rules).content), over, from: from.id }
 }
 
 /** Where logins of this user moved a session to, to the last: null when that is another user's, or gone. */

@@ -1,8 +1,8 @@
 import { Admission, type AdmissionOptions } from './admission.ts'
 import { CommitQueue } from './commit.ts'
-import { checkUserId, type DataCore, hasOutlived, infoOf, listRecords, readFresh, storeError } from './core.ts'
+import { checkUserId, type DataCore, infoOf, listRecords, readFresh, storeError } from './core.ts'
 import { Crawlers } from './crawlers.ts'
-import { end, endAll, endUser, standingOf } from './ending.ts'
+import { end, endAll, endUser, isLive } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EventName, SessionEvents } from './events.ts'
 import { decodeTombstone } from './head.ts'
@@ -105,9 +105,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
 
   async *#list(userId: string): AsyncGenerator<SessionInfo> {
     for await (const record of listRecords(this.core, userId)) {
-      const now = this.core.clock.now()
-      if (standingOf(record, now) !== 'live' || hasOutlived(this.core, record, now)) continue
-      yield infoOf(record)
+      if (isLive(this.core, record)) yield infoOf(record)
     }
   }
 
@@ -128,7 +126,7 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   async setAside(id: SessionId): Promise<string | null> {
     if (!isSessionId(id)) return null
     const record = await run(readFresh(this.core, id))
-    if (record === null || standingOf(record, this.core.clock.now()) !== 'live') return null
+    if (record === null || !isLive(this.core, record)) return null
     if (isLocked(record)) {
       throw new SojournError(
         'ERR_SOJOURN_OPTION',

@@ -1,5 +1,5 @@
 import { type Core, storeError } from './core.ts'
-import { end, standingOf } from './ending.ts'
+import { end, isLive } from './ending.ts'
 import { SojournError } from './errors.ts'
 import { type Routine, wait } from './routine.ts'
 import type { SessionRecord } from './store.ts'
@@ -12,7 +12,9 @@ export interface MaxPerUser {
 }
 
 const endsAtOnce = 8
-const mostLooks = 100
+/** For how long, in ms, nobody must have gone before one that waits takes it that nobody will; and how long it waits at most. */
+const leastPatience = 400
+const longestWait = 20_000
 
 /**
  * Refuses a login whose new session is one too many. It is asked after the insert, so that of logins at the same moment each
@@ -26,15 +28,19 @@ export function* refuseOneTooMany(core: Core, record: SessionRecord, replaced: s
   if (core.maxPerUser?.beyond !== 'refuse') return
   const { count } = core.maxPerUser
   let known = 0
-  let unchanged = 0
-  for (let look = 1; look <= mostLooks; look++) {
+  let changedAt = 0
+  for (const began = performance.now(); performance.now() - began < longestWait;) {
+    const lookedAt = performance.now()
     const live = (yield* liveSessions(core, record.userId!)).filter(({ id }) => id !== replaced)
     if (live.length <= count) return
     const behind = count - 1 - live.findIndex(({ id }) => id === record.id)
     if (behind < 0) break
-    unchanged = live.length === known ? unchanged + 1 : 0
+    const now = performance.now()
+    if (live.length !== known) changedAt = now
     known = live.length
-    if (unchanged > 5 + 3 * Math.min(behind, 10)) break
+    // Those who must go are as slow as the store and this process are: what a look takes tells. One goes at a time, the last first.
+    const patience = leastPatience + 10 * (now - lookedAt)
+    if (now - changedAt > patience * (1 + 0.6 * Math.min(behind, 10))) break
     yield* wait(new Promise<void>((resolve) => setTimeout(resolve, 10 + Math.random() * 20)))
   }
   throw new SojournError(
@@ -68,12 +74,12 @@ function* liveSessions(core: Core, userId: string): Routine<SessionRecord[]> {
   return yield* wait(collect(core, userId))
 }
 
-async function collect({ store, clock }: Core, userId: string): Promise<SessionRecord[]> {
+async function collect(core: Core, userId: string): Promise<SessionRecord[]> {
   const live: SessionRecord[] = []
   try {
-    for await (const record of store.list(userId)) if (standingOf(record, clock.now()) === 'live') live.push(record)
+    for await (const record of core.store.list(userId)) if (isLive(core, record)) live.push(record)
   } catch (cause) {
-    throw storeError(store, cause)
+    throw storeError(core.store, cause)
   }
   return live.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
 }

@@ -12,6 +12,7 @@ import { currentSince, isRemembered, keyOf, type Via, viaOf } from './head.ts'
 import { create, type Issued, login, type Slip, slip } from './login.ts'
 import type { Manager } from './manager.ts'
 import { assuranceOf, checkAssurance, lastLoginOf, requireRecentLogin } from './recent-login.ts'
+import { expiry } from './policy.ts'
 import { isStale } from './record.ts'
 import type { Verdict } from './renewal.ts'
 import type { RequestView } from './request.ts'
@@ -248,6 +249,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #login(userId: string, options: LoginOptions<Data>): Promise<void> {
     const { core } = this.#manager
+    if (this.#state === 'offline') throw offlineError()
     if (this.#state === 'late') await this.#endForReuse(this.#record!.id)
     if (this.#state === 'ended' || this.#state === 'late') this.#leave()
     const source = {
@@ -286,7 +288,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   csrfToken(): string {
     this.#read = true
     if (this.#state === 'live') return makeCsrfToken(keyOf(this.#record!.head))
-    if (this.#state !== 'new') throw this.#refusal()
+    // Beyond a limit nothing will be stored, and the token is good for nothing: the page is served all the same.
+    if (this.#state !== 'new' && this.#state !== 'excess') throw this.#refusal()
     if (this.#settled) this.#manager.lateChanges.watch(this)
     return makeCsrfToken((this.#slip ??= slip()).key)
   }
@@ -403,7 +406,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
     const renewing = !isPublic && this.#isRenewalDue()
-    if (!changed && !renewing && this.#toReseal() === null) return this.#noteUse()
+    if (!changed && !renewing && this.#toReseal() === null && !this.#isOverlong()) return this.#noteUse()
     // A commit may have had nothing to write after all, and so noted no use.
     const taken = (committed: Committed<Data>): Maybe<void> => {
       this.#take(committed)
@@ -444,6 +447,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
           ? { secret: this.#shown.secret, hint: clientHint(keyOf(this.#record!.head), this.#view), asked: this.#renewAsked }
           : null,
       reseal: this.#toReseal(),
+      shorten: this.#isOverlong(),
     }
   }
 
@@ -457,6 +461,19 @@ export class OpenSession<Data extends object> implements Session<Data> {
     if (this.#shown === null || !isStale(record)) return null
     const { policy, clock } = this.#manager.core
     return clock.now() - record.lastSeenAt > limitsOf(policy, record.head).slice ? this.#shown.secret : null
+  }
+
+  /**
+   * Whether a use is to be noted of a record that was stored under longer timeouts than the policy has now. Touches never shorten, so
+   * its last use would stand still, by which the policy is held.
+   */
+  #isOverlong(): boolean {
+    const { policy, clock } = this.#manager.core
+    if (!policy.strict) return false
+    const { head, createdAt, lastSeenAt, expiresAt } = this.#record!
+    const limits = limitsOf(policy, head)
+    const now = clock.now()
+    return (now - lastSeenAt > limits.slice || this.#touchAsked) && expiry(createdAt, now, limits) < expiresAt
   }
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {
@@ -489,12 +506,15 @@ export class OpenSession<Data extends object> implements Session<Data> {
       return
     }
     const lifetime = this.#crawler === null ? undefined : crawlerLifetime
+    const given = this.#slip
+    // Whatever becomes of it, its ID is sent once.
+    this.#slip = null
     const issued: Issued = yield* create(core, data, {
       userId: null,
       client: clientOf(this.#view, this.via),
       remembered: false,
       lifetime,
-      slip: this.#slip,
+      slip: given,
     })
     const { id } = issued.record
     core.events.emit('created', { id, userId: null })

@@ -1,5 +1,5 @@
 import { type Core, readFresh, storeError } from './core.ts'
-import { standingOf } from './ending.ts'
+import { isLive } from './ending.ts'
 import { SojournError } from './errors.ts'
 import type { EndReason } from './events.ts'
 import { decodeTombstone } from './head.ts'
@@ -131,12 +131,11 @@ export class Watches {
   }
 
   async #endOf(id: SessionId): Promise<WatchEnd | null> {
-    const { store, clock } = this.#core
-    const known = await store.get(id)
-    if (standingOf(known, clock.now()) === 'live') return null
+    const known = await this.#core.store.get(id)
+    if (isLive(this.#core, known)) return null
     // What a cache in front says may be old: the end is told of what the store has now.
     const record: SessionRecord | null = await run(readFresh(this.#core, id))
-    if (standingOf(record, clock.now()) === 'live') return null
+    if (isLive(this.#core, record)) return null
     return (record === null ? null : decodeTombstone(record.head)?.cause) ?? 'expired'
   }
 }

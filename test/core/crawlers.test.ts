@@ -95,6 +95,14 @@ describe('crawlers that share', () => {
     expect(await site.browser(googlebot).send((session) => session.data.visits)).toBe(0)
   })
 
+  test('have their minute however often they write', async () => {
+    const site = new Site({ limits: { crawlers: 'share' }, timeouts: { slice: '1s' } })
+    for (let second = 0; second < 180; second += 20) {
+      expect(await crawl(site, googlebot)).toBe(1 + ((second / 20) % 3))
+      site.clock.advance(20 * seconds)
+    }
+  })
+
   test('go without where the store fails, as everybody', async () => {
     const store = new Counted(memory())
     const site = new Site({ store, limits: { crawlers: 'share' } })

@@ -124,6 +124,16 @@ describe('an anonymous session that is one too many', () => {
     expect(await browser.send(({ isNew, data }) => [isNew, data.cart])).toEqual([true, []])
   })
 
+  test('has a page with a CSRF token in it all the same, which is good for nothing', async () => {
+    const { site, browser } = await excess()
+    const session = await browser.open()
+    session.data.cart.push('tea')
+    await session.save()
+    expect(session.csrfToken()).toMatch(/^[\w-]+$/)
+    browser.receive(await session.commit())
+    expect([browser.setCookie, site.errors]).toEqual([null, []])
+  })
+
   test('can log in, with its data, and log out', async () => {
     const { browser } = await excess()
     await browser.send(async (session) => {

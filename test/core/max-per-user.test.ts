@@ -133,3 +133,19 @@ test.each([0, -1, 1.5, Number.NaN, Infinity, '5', null, {}, { count: 5 }, { coun
     )
   },
 )
+
+test.each([1, 2])(
+  'a login that is sent again since its answer was lost gets in where %i are allowed and more are refused',
+  async (count) => {
+    const site = new Site({ maxPerUser: refuse(count) })
+    for (let i = 1; i < count; i++) await site.member()
+    const visitor = await site.visitor()
+    const { token } = visitor
+    // The answer, with the new cookie, never arrives.
+    const lost = site.browser(undefined, token)
+    await (await lost.open()).login('ada')
+    const again = site.browser(undefined, token)
+    await again.send((session) => session.login('ada'))
+    expect(await again.visit()).toBe('ada')
+  },
+)

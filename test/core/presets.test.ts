@@ -114,6 +114,21 @@ describe.each(rows)('$policy', ({ policy, idle, absolute }) => {
     expect(await isLive(before.browser(undefined, owner.token))).toBe(true)
   })
 
+  test('lets those go on who only read, in sessions of before as in its own', async () => {
+    const store = memory()
+    const before = new Site({ store, timeouts: { idle: '60d', absolute: '90d', remembered: { idle: '60d', absolute: '90d' } } })
+    const owner = await before.member('ada', { remember: true })
+    const visitor = await before.visitor()
+    const site = new Site({ store, policy, clock: before.clock })
+    const tabs = [site.browser(undefined, owner.token), site.browser(undefined, visitor.token)]
+    const idleTime = idle ?? 30 * minutes
+    for (let step = 0; step < 12; step++) {
+      pass(before, idleTime / 4)
+      if (before.clock.now() - start >= absolute) break
+      for (const tab of tabs) expect(await isLive(tab), `step ${step}`).toBe(true)
+    }
+  })
+
   const tighter: TimeoutOptions = { idle: '4m', absolute: '1h', remembered: { idle: '2m', absolute: '30m' } }
   test('is tightened by timeouts, which are then held to the millisecond as well', async () => {
     for (const [remember, idle] of [

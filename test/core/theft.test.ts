@@ -299,10 +299,12 @@ describe('what the application decides', () => {
     ['answers nonsense', () => 'maybe' as TheftAnswer],
     ['answers later', (() => Promise.reject(new Error('late'))) as unknown as TheftOptions['decide']],
   ])('refuses the request when it %s, and that one alone', async (_, decide) => {
-    const site = new Site({ theft: { decide } })
-    const owner = await site.member()
-    await expect(stolen(site, owner, chrome).visit()).rejects.toMatchObject({ code: 'ERR_SOJOURN_CALLBACK', status: 500 })
-    expect(await owner.visit()).toBe('ada')
+    for (const onStoreError of ['refuse', 'anonymous'] as const) {
+      const site = new Site({ theft: { decide }, onStoreError })
+      const owner = await site.member()
+      await expect(stolen(site, owner, chrome).visit()).rejects.toMatchObject({ code: 'ERR_SOJOURN_CALLBACK', status: 500 })
+      expect(await owner.visit()).toBe('ada')
+    }
   })
 
   test.each<[TheftOptions, RegExp]>([
