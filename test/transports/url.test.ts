@@ -530,6 +530,8 @@ describe('by hand', () => {
     const link = first.url('/cart')
     expect(first.url('https://shop.example/cart')).toBe(`https://shop.example${link}`)
     expect(first.url('http://shop.example/cart'), 'another origin').toBe('http://shop.example/cart')
+    // What docs/transports.md has for routers, since a Fetch request can't be changed.
+    expect(new URL(link, 'https://shop.example').pathname.replace(/;sid=[^;/]*/g, '')).toBe('/cart')
     const headers = await first.commit()
     expect([headers.get('referrer-policy'), headers.getSetCookie()[0]?.slice(0, 11)]).toEqual(['no-referrer', '__Host-sid='])
     const second = await open(link)
@@ -537,6 +539,15 @@ describe('by hand', () => {
     const more = await second.commit()
     expect([more.get('referrer-policy'), more.get('cache-control'), more.getSetCookie()]).toEqual(['no-referrer', 'no-store', []])
   })
+})
+
+test('by hand a Node request is opened once: the second time its token is gone', async () => {
+  const sessions = createSessions<Data>({ transports: [url()], initial: () => ({ visits: 0 }) })
+  const first = await sessions.open({ url: '/', headers: {}, socket: {} })
+  first.data.visits++
+  const request = { url: first.url('/cart'), headers: {}, socket: {} }
+  await first.commit()
+  expect([(await sessions.open(request)).isNew, request.url, (await sessions.open(request)).isNew]).toEqual([false, '/cart', true])
 })
 
 describe('a link is rewritten', () => {
