@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http'
 import { checkKeys } from './core/check-keys.ts'
 import { type Codec, json } from './core/codec.ts'
 import type { Clock } from './core/core.ts'
@@ -40,7 +41,8 @@ export interface SealedOptions<Data extends object> {
   readonly cookie?: CookieOptions | undefined
   /**
    * How much room the session's cookies may take in a request's Cookie header, names and all: bytes, or '6 KiB'. More than 4096 bytes take
-   * several cookies. A session that needs more is refused at the commit. At most '32 KiB'.
+   * several cookies. A session that needs more is refused at the commit. At most '32 KiB', and 2 KiB less than Node reads of all of a
+   * request's headers: '14 KiB', unless it is started with `--max-http-header-size`.
    * @default '6 KiB', which with other cookies stays below the 8 KiB that nginx and Apache read of one header
    */
   readonly maxCookieSize?: Size | undefined
@@ -51,8 +53,8 @@ export interface SealedOptions<Data extends object> {
    */
   readonly trustProxy?: boolean | undefined
   /**
-   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS): those of the
-   * origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
+   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS), or
+   * begin a WebSocket: those of the origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
    * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
    */
   readonly crossOrigin?: CrossOriginOptions | false | undefined
@@ -110,7 +112,7 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
   const events = new Events()
   const parts = {
     sealer: new Sealer(parseKeys(options.keys)),
-    transport: chunkedCookie(options.cookie ?? {}, parseSize(options.maxCookieSize ?? '6 KiB', 'maxCookieSize')),
+    transport: chunkedCookie(options.cookie ?? {}, cookieSizeOf(options.maxCookieSize ?? '6 KiB')),
     format: new SealedFormat({
       // Only where `{}` is valid data may the option be missing: the overloads see to it.
       initial: options.initial ?? (() => ({}) as Data),
@@ -141,6 +143,20 @@ export function sealed<Data extends object>(options: SealedOptions<Data>): Seale
     parts,
     { store, events, clock, policy, maxPerUser: null, sealing: null, theft: resolveTheft() },
     sweepInterval,
+  )
+}
+
+/** What a request's other headers need. */
+const otherHeaders = 2048
+
+/** @throws ERR_SOJOURN_OPTION for so much that this Node would answer 431 to every request that brings it, a logout too */
+function cookieSizeOf(size: Size): number {
+  const bytes = parseSize(size, 'maxCookieSize')
+  if (bytes <= maxHeaderSize - otherHeaders) return bytes
+  throw new SojournError(
+    'ERR_SOJOURN_OPTION',
+    `maxCookieSize is ${bytes} bytes, and this Node reads ${maxHeaderSize} of all headers and answers 431 to more; ` +
+      `set ${maxHeaderSize - otherHeaders} at most, start node with --max-http-header-size=${bytes + otherHeaders}, or keep such sessions in a store, by createSessions().`,
   )
 }
 

@@ -53,8 +53,8 @@ export interface SessionsOptions<Data extends object> {
    */
   readonly trustProxy?: boolean | undefined
   /**
-   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS): those of the
-   * origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
+   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS), or
+   * begin a WebSocket: those of the origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
    * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
    */
   readonly crossOrigin?: CrossOriginOptions | false | undefined

@@ -4,7 +4,7 @@ import type { RequestView } from './request.ts'
 
 export interface CrossOriginOptions {
   /**
-   * Other origins whose pages may send unsafe requests here: 'https://accounts.example.com', as browsers write an origin. An identity
+   * Other origins whose pages may send unsafe requests here, and open WebSockets: 'https://accounts.example.com', as browsers write an origin. An identity
    * provider that answers by a form is one; so is this site itself behind a proxy that rewrites Host.
    * @default none
    */
@@ -17,12 +17,14 @@ const originShape = /^https?:\/\/([^\s/\\?#@]+)$/
 /**
  * Whether another site made the visitor's browser send this request, as far as browsers tell: the rule of Go's
  * http.CrossOriginProtection. What is no browser sends neither header, and passes; so does a safe method, which must change nothing.
+ * A WebSocket's handshake is a GET, and no safe one: any site's page may begin it, with the visitor's cookies, and read what comes back.
  *
  * X-Forwarded-Host is never asked, behind a trusted proxy neither: many proxies pass on what a client wrote there.
  */
 export function isCrossOrigin(request: RequestView, trusted: ReadonlySet<string>): boolean {
   const { method } = request
-  if (method === undefined || method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return false
+  if (method === undefined) return false
+  if ((method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && !beginsWebSocket(request)) return false
   const site = request.header('sec-fetch-site')
   if (site === 'same-origin' || site === 'none') return false
   const origin = request.header('origin')
@@ -30,6 +32,12 @@ export function isCrossOrigin(request: RequestView, trusted: ReadonlySet<string>
   if (site !== undefined) return true
   // An older browser, or plain http. 'null', which sandboxed pages and some privacy settings send, has no host.
   return origin !== undefined && !isAtHost(origin, request.host)
+}
+
+/** The header Upgrade is a list of protocols, with versions. */
+function beginsWebSocket(request: RequestView): boolean {
+  const upgrade = request.header('upgrade')
+  return upgrade !== undefined && /\bwebsocket\b/i.test(upgrade)
 }
 
 function isAtHost(origin: string, host: string | undefined): boolean {

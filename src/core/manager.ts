@@ -90,11 +90,13 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
   }
 
   admit(view: RequestView): Maybe<OpenSession<Data>> {
-    if (this.#closing !== null)
+    if (this.#closing !== null) {
+      this.transports.url?.read(view) // A token is taken out of the target all the same: this request is logged, too.
       throw new SojournError(
         'ERR_SOJOURN_CLOSED',
         'The sessions were closed, and a request came after; stop the server before sessions.close().',
       )
+    }
     return this.#admission.admit(view)
   }
 

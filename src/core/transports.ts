@@ -5,7 +5,7 @@ import type { Transport, TransportName } from './transport.ts'
 
 const names: ReadonlySet<unknown> = new Set<TransportName>(['cookie', 'url', 'header'])
 
-/** An application's transports, in the order in which a request is asked for a token. */
+/** An application's transports, in the order in which a request is asked for a token: `url` behind `cookie` in any case. */
 export class Transports {
   readonly first: Transport
   readonly others: readonly Transport[]
@@ -18,9 +18,10 @@ export class Transports {
   /** @throws ERR_SOJOURN_OPTION for none, for two of a kind, for what is no transport */
   constructor(all: readonly Transport[]) {
     check(all)
-    this.#all = all
-    this.first = all[0]!
-    this.others = all.slice(1)
+    const ordered = urlBehindCookie(all)
+    this.#all = ordered
+    this.first = ordered[0]!
+    this.others = ordered.slice(1)
     this.url = all.find(({ name }) => name === 'url') ?? null
     // A token in a header can be read by a page's scripts: only who asks for it is given one, unless there is no other way.
     this.#untried = all.length === 1 ? all : all.filter(({ name }) => name !== 'header')
@@ -41,6 +42,13 @@ export class Transports {
   *of(via: Via): Generator<Transport, void> {
     for (const transport of this.#all) if (transport.name === via || (via === 'either' && transport.name !== 'header')) yield transport
   }
+}
+
+/** A link that somebody pastes must not lead a visitor out of the session that his cookie opens. */
+function urlBehindCookie(all: readonly Transport[]): readonly Transport[] {
+  const [url, cookie] = ['url', 'cookie'].map((name) => all.findIndex((transport) => transport.name === name)) as [number, number]
+  if (url === -1 || url > cookie) return all
+  return all.toSpliced(cookie + 1, 0, all[url]!).toSpliced(url, 1)
 }
 
 function check(all: unknown): asserts all is readonly Transport[] {

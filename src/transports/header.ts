@@ -9,8 +9,18 @@ export interface HeaderOptions {
 }
 
 const nameShape = /^[!#$%&'*+\-.^`|~\w]{1,128}$/
-const taken = /^(?:authorization|connection|content-.*|cookie2?|host|prefer|set-cookie2?|te|trailer|transfer-encoding|upgrade)$/i
-const bearer = /^bearer(?: |$)/i
+/** What HTTP, browsers or proxies read something else in, or write themselves. */
+const taken = new RegExp(
+  `^(?:${[
+    'accept(?:-.*)?|access-control-.*|age|allow|alt-svc|authorization|cache-control|clear-site-data|connection|content-.*|cookie2?',
+    'cross-origin-.*|date|etag|expect|expires|forwarded|from|host|if-.*|keep-alive|last-modified|link|location|max-forwards|origin(?:-.*)?',
+    'permissions-policy|pragma|prefer(?:ence-applied)?|proxy-.*|range|referer|referrer-policy|refresh|retry-after|sec-.*|server(?:-timing)?',
+    'set-cookie2?|strict-transport-security|te|trailer|transfer-encoding|upgrade(?:-.*)?|user-agent|vary|via|warning|www-authenticate',
+    'x-(?:content-type-options|forwarded-.*|frame-options|powered-by|real-ip|xss-protection)',
+  ].join('|')})$`,
+  'i',
+)
+const bearer = /^bearer(?: +|$)/i
 
 /**
  * The token in a header, for API clients and mobile applications: `Authorization: Bearer …`, or a header of your own. A new token
@@ -33,9 +43,10 @@ export function header(options: HeaderOptions = {}): Transport {
       const value = request.header(asked)
       if (value === undefined) return null
       // Credentials of another scheme are none of ours; a proxy may ask for them.
-      if (name === undefined && !bearer.test(value)) return null
+      const scheme = name === undefined ? bearer.exec(value) : null
+      if (name === undefined && scheme === null) return null
       if (request.countOf(asked) !== 1) return ''
-      return name === undefined ? value.slice('bearer '.length) : value
+      return scheme === null ? value : value.slice(scheme[0].length)
     },
     issue: (_request, token) => [answered, token],
     clear: () => [answered, ''],
@@ -47,7 +58,7 @@ export function header(options: HeaderOptions = {}): Transport {
 /** Whether the client wishes for this by the header Prefer (RFC 7240): a list of names, some with a value or parameters. */
 export function prefers(request: RequestView, wish: string): boolean {
   const list = request.header('prefer')
-  return list !== undefined && list.split(',').some((one) => one.trim().toLowerCase() === wish)
+  return list !== undefined && list.split(',').some((one) => one.split(';', 1)[0]!.trim().toLowerCase() === wish)
 }
 
 function checkOptions(options: HeaderOptions): void {

@@ -2,7 +2,7 @@ import { SojournError } from '../core/errors.ts'
 import { checkKeys } from '../core/check-keys.ts'
 import type { RequestView } from '../core/request.ts'
 import type { Header, Transport } from '../core/transport.ts'
-import { insertToken, stripToken, takeToken } from './url/parameter.ts'
+import { encodedForm, insertToken, stripEncoded, stripToken, takeToken } from './url/parameter.ts'
 import { type Place, placeOf, resolveLink } from './url/link.ts'
 
 export interface UrlOptions {
@@ -25,17 +25,21 @@ export function url(options: UrlOptions = {}): Transport {
   checkOptions(options)
   const { name = 'sid', path = '/' } = options
   const mark = `;${name}=`
-  const strip = (target: string): string => stripToken(target, mark)
+  const encoded = encodedForm(name)
+  const strip = (target: string): string => stripEncoded(stripToken(target, mark), encoded)
   // The page's address has the token, or its links have: no other site may be told of it.
   const quiet: Header = ['Referrer-Policy', 'no-referrer']
 
   return {
     name: 'url',
     read(request) {
-      const found = request.url === undefined ? null : takeToken(request.url, mark)
-      if (found === null) return null
+      const { url } = request
+      if (url === undefined) return null
+      const found = takeToken(url, mark)
+      const isEncoded = stripEncoded(url, encoded) !== url
+      if (found === null && !isEncoded) return null
       request.hideToken(strip)
-      return comesFromElsewhere(request) ? '' : found
+      return isEncoded || comesFromElsewhere(request) ? '' : found
     },
     issue: () => quiet,
     clear: () => null,
@@ -43,8 +47,11 @@ export function url(options: UrlOptions = {}): Transport {
     renews: () => false,
     rewrite(request, to, token) {
       const link = resolveLink(strip(to), placeOf(request), path)
+      if (link === null) return to
       // Once more: what parsers drop, such as a line break, may have hidden one.
-      return link === null ? to : insertToken(strip(link), mark, token)
+      const bare = strip(link)
+      // A path may begin with two slashes; a link that does leads to another host.
+      return insertToken(bare.startsWith('//') ? `/.${bare}` : bare, mark, token)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import { type AddressInfo, connect as connectRaw } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { withSession } from '../../src/adapters/node.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
-import { cookie, createSessions, header, url } from '../../src/index.ts'
+import { cookie, createSessions, header, SojournError, url } from '../../src/index.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { cookieFor } from '../../src/testing/cookie-for.ts'
 
@@ -48,7 +48,12 @@ async function start(folder: string): Promise<{ sessions: Sessions<Data>; server
     })
   }
   server.on('upgrade', (req, socket, head) => {
-    upgrade(req, socket, head).catch(() => socket.destroy())
+    // Node leaves the socket without a listener, and a client may go at any time.
+    socket.on('error', () => socket.destroy())
+    upgrade(req, socket, head).catch((error: unknown) => {
+      const status = error instanceof SojournError ? error.status : 500
+      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`)
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -116,6 +121,41 @@ describe('a WebSocket', () => {
   test('is refused to who has no session', async () => {
     await expect(connect('/live')).rejects.toThrow('401')
     await expect(connect('/live', { Cookie: `sid=${'a'.repeat(48)}` })).rejects.toThrow('401')
+  })
+
+  test('that its client resets, as soon as it was refused or before, ends no process', async () => {
+    const uncaught: unknown[] = []
+    const note = (error: unknown): void => void uncaught.push(error)
+    process.on('uncaughtExceptionMonitor', note)
+    onTestFinished(() => void process.off('uncaughtExceptionMonitor', note))
+    for (let i = 0; i < 20; i++) {
+      const client = connectRaw(here.port, '127.0.0.1')
+      client.on('error', () => {})
+      client.write('GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      if (i % 2 === 0) await once(client, 'data')
+      else await once(client, 'connect')
+      client.resetAndDestroy()
+      await once(client, 'close')
+    }
+    await expect(connect('/live'), 'the server is there').rejects.toThrow('401')
+    expect(uncaught).toEqual([])
+  })
+
+  test.each([
+    ['by Origin', { Origin: 'https://evil.example' }],
+    ['by Sec-Fetch-Site as well', { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }],
+    ['by a sister host', { Origin: 'http://blog.127.0.0.1.example', 'Sec-Fetch-Site': 'same-site' }],
+  ])("of another site's page is refused, though it brings the visitor's cookie: %s", async (_how, headers) => {
+    await expect(connect('/live', { Cookie: await member(), ...headers })).rejects.toThrow('403')
+  })
+
+  test("of the application's own page, or of no page at all, is served", async () => {
+    const own = `http://127.0.0.1:${here.port}`
+    for (const headers of [{}, { Origin: own }, { Origin: own, 'Sec-Fetch-Site': 'same-origin' }]) {
+      const { greeting, socket } = await connect('/live', { Cookie: await member(), ...headers })
+      expect(greeting).toBe('hello ada at /live by cookie')
+      socket.terminate()
+    }
   })
 
   test('is opened by a token in its URL, which nobody sees, and by one in a header', async () => {

@@ -12,10 +12,11 @@ interface Asked {
   readonly site: string | undefined
   readonly origin: string | undefined
   readonly host: string | undefined
+  readonly upgrade?: string | undefined
 }
 
-function isRefused({ method, site, origin, host }: Asked): boolean {
-  const headers = { host, origin, 'sec-fetch-site': site, 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }
+function isRefused({ method, site, origin, host, upgrade }: Asked): boolean {
+  const headers = { host, origin, upgrade, 'sec-fetch-site': site, 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }
   return isCrossOrigin(viewOf({ method, headers, socket: {} }, true), new Set([trusted]))
 }
 
@@ -73,6 +74,25 @@ describe('the cross-origin rule', () => {
     expect(isRefused({ method, site, origin, host: 'shop.example' })).toBe(!passes)
   })
 
+  const handshakes: [upgrade: string, site: string | undefined, origin: string | undefined, passes: boolean][] = [
+    ['websocket', undefined, undefined, true],
+    ['websocket', undefined, own, true],
+    ['websocket', 'same-origin', own, true],
+    ['websocket', undefined, trusted, true],
+    ['websocket', 'cross-site', trusted, true],
+    ['websocket', undefined, 'https://evil.example', false],
+    ['websocket', undefined, 'https://blog.shop.example', false],
+    ['websocket', undefined, 'null', false],
+    ['websocket', 'cross-site', 'https://evil.example', false],
+    ['websocket', 'same-site', 'https://blog.shop.example', false],
+    ['WebSocket', undefined, 'https://evil.example', false],
+    ['h2c, WEBSOCKET/13', undefined, 'https://evil.example', false],
+    ['h2c', undefined, 'https://evil.example', true],
+  ]
+  test.each(handshakes)('a GET that asks to go on as %s, from %s, origin %s, passes: %s', (upgrade, site, origin, passes) => {
+    expect(isRefused({ method: 'GET', site, origin, host: 'shop.example', upgrade })).toBe(!passes)
+  })
+
   test('has no host to compare with where the request names none, and nothing equals nothing', () => {
     expect(isRefused({ method: 'POST', site: undefined, origin: 'null', host: undefined })).toBe(true)
     expect(isRefused({ method: 'POST', site: undefined, origin: own, host: undefined })).toBe(true)
@@ -93,6 +113,7 @@ describe('the cross-origin rule', () => {
       site: fc.option(fc.oneof(fc.constantFrom('same-origin', 'none', 'same-site', 'cross-site', ''), fc.string()), { nil: undefined }),
       origin: fc.option(fc.oneof(fc.constantFrom(...origins, 'null', ''), fc.string(), fc.webUrl()), { nil: undefined }),
       host: fc.option(fc.constantFrom(...hosts), { nil: undefined }),
+      upgrade: fc.option(fc.constantFrom('websocket', 'WebSocket', 'h2c', ''), { nil: undefined }),
     })
     let both = 0
     fc.assert(
@@ -108,9 +129,9 @@ describe('the cross-origin rule', () => {
 })
 
 /** The same rule as rows, the first that fits decides. */
-function oracle({ method, site, origin, host }: Asked): boolean {
+function oracle({ method, site, origin, host, upgrade }: Asked): boolean {
   const rows: [fits: boolean, refused: boolean][] = [
-    [['GET', 'HEAD', 'OPTIONS'].includes(method), false],
+    [['GET', 'HEAD', 'OPTIONS'].includes(method) && upgrade?.toLowerCase() !== 'websocket', false],
     [['same-origin', 'none'].includes(site ?? ''), false],
     [origin === trusted, false],
     [site !== undefined, true],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Jar, site, text, Visitor } from './site.ts'
 
-const { sessions, visitor } = site({ maxCookieSize: '32 KiB' })
+const { sessions, visitor } = site({ maxCookieSize: '14 KiB' })
 const names = ['sid', 'sid.1', 'sid.2', 'sid.3']
 
 /** The chunks of a session that needs four. */

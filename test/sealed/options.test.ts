@@ -1,7 +1,14 @@
-import { describe, expect, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { maxHeaderSize } from 'node:http'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { buildIfNeeded } from '../../scripts/setup.mjs'
+import { withSession } from '../../src/adapters/node.ts'
 import { sealed, type SealedOptions } from '../../src/sealed.ts'
 import { memory } from '../../src/stores/memory.ts'
-import { newKey, site, text } from './site.ts'
+import { listen } from '../adapters/server.ts'
+import { initial, Jar, newKey, site, text } from './site.ts'
+
+beforeAll(buildIfNeeded)
 
 const refusal = (message: RegExp): unknown =>
   expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', message: expect.stringMatching(message) as string })
@@ -33,6 +40,12 @@ describe('options are checked at start', () => {
     [{ schemaVersion: 1.5 }, /^schemaVersion is 1\.5/],
     [{ maxCookieSize: 'large' }, /^maxCookieSize is 'large'/],
     [{ maxCookieSize: '1 MB' }, /^maxCookieSize is 1000000 bytes/],
+    [
+      { maxCookieSize: maxHeaderSize - 2047 },
+      new RegExp(
+        `^maxCookieSize is ${maxHeaderSize - 2047} bytes, and this Node reads ${maxHeaderSize} .*; set ${maxHeaderSize - 2048} at most, start node with --max-http-header-size=${maxHeaderSize + 1},`,
+      ),
+    ],
     [{ storeTimeout: '1s' }, /^storeTimeout is for the store of a revocation list/],
     [{ sweepInterval: '1s' }, /^sweepInterval is for the store of a revocation list/],
     [{ revocations: memory(), storeTimeout: 'x' }, /^storeTimeout is/],
@@ -67,10 +80,41 @@ describe('maxCookieSize', () => {
   test.each<[options: Pick<SealedOptions<object>, 'maxCookieSize'>, fitting: number, beyond: number]>([
     [{}, 4400, 4600],
     [{ maxCookieSize: 4096 }, 2900, 3100],
-    [{ maxCookieSize: '32 KiB' }, 24_000, 24_600],
+    [{ maxCookieSize: '14 KiB' }, 10_500, 10_900],
   ])('%j has room for %i bytes of data, and not for %i', async (options, fitting, beyond) => {
     expect([await fits(options, fitting), await fits(options, beyond)]).toEqual([true, false])
   })
+})
+
+test('the largest session that may be is let in by this Node, and logged out', async () => {
+  const sessions = sealed({ keys, initial, maxCookieSize: maxHeaderSize - 2048 })
+  const server = await listen(
+    withSession(sessions, async (req, res, session) => {
+      if (req.url === '/logout') await session.logout()
+      res.end(session.data.note.length.toString())
+    }),
+  )
+  onTestFinished(() => server.close())
+  const jar = new Jar()
+  for (let bytes = maxHeaderSize; jar.cookies.size === 0; bytes -= 50) {
+    const session = await sessions.open(new Headers())
+    session.data.note = text(bytes)
+    jar.take(await session.commit().catch(() => new Headers()))
+  }
+  expect(jar.header.length).toBeGreaterThan(maxHeaderSize - 2200)
+  const headers = { Cookie: jar.header, 'User-Agent': 'x'.repeat(1500) }
+  const page = await fetch(server.url, { headers })
+  expect([page.status, Number(await page.text()) > 10_000]).toEqual([200, true])
+  const logout = await fetch(`${server.url}/logout`, { method: 'POST', headers })
+  expect([logout.status, logout.headers.getSetCookie().length]).toEqual([200, jar.cookies.size])
+})
+
+test('a Node that reads more lets them be larger', () => {
+  const program = `const { sealed } = await import(${JSON.stringify(new URL('../../dist/sealed.js', import.meta.url).href)})
+sealed({ keys: [${JSON.stringify(newKey())}], maxCookieSize: '32 KiB' })`
+  const start = (size: number): number | null =>
+    spawnSync(process.execPath, [`--max-http-header-size=${size}`, '--input-type=module', '-e', program]).status
+  expect([start(34_816), start(34_815)]).toEqual([0, 1])
 })
 
 test("two applications on one host with the same keys do not open each other's sessions, as long as their cookies have names of their own", async () => {

@@ -7,7 +7,7 @@ import { session as expressSession } from '../../src/adapters/express.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
 import type { Session } from '../../src/core/session.ts'
 import type { Maybe, SessionRecord } from '../../src/core/store.ts'
-import { cookie, createSessions, type SessionsOptions, url, type UrlOptions } from '../../src/index.ts'
+import { cookie, createSessions, header, type SessionsOptions, type SojournError, url, type UrlOptions } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { DelayedStore } from '../core/delayed-store.ts'
 import { Counted, StoreOver } from '../core/store-over.ts'
@@ -244,6 +244,10 @@ describe('a link with a token', () => {
     ['cut short', (link: string) => link.slice(0, -1)],
     ['drawn out', (link: string) => `${link}a`],
     ['doubled', (link: string) => `${link}${link.slice(1)}`],
+    ['with an encoded semicolon', (link: string) => link.replace(';', '%3B')],
+    ['with an encoded equals sign', (link: string) => link.replace('=', '%3d')],
+    ['with both encoded', (link: string) => link.replace(';sid=', '%3bsid%3D')],
+    ['beside an encoded one', (link: string) => `${link}%3Bsid=x`],
     ['beside another', (link: string) => `${link};sid=x`],
     ['behind an empty one', (link: string) => `/;sid=${link.slice(1)}`],
     ['before a segment', (link: string) => `${link}/x`],
@@ -253,10 +257,16 @@ describe('a link with a token', () => {
     ['with a wrong secret', (link: string) => `${link.slice(0, -32)}${'a'.repeat(32)}`],
     ['of nobody', () => `/;sid=${'a'.repeat(48)}`],
   ])('%s is no session', async (_how, make) => {
-    const { wanderer, link } = await shared()
+    const { wanderer, link, targets } = await shared()
     const { userId, transport } = await told(await wanderer().go('GET', make(link)))
     expect([userId, transport]).toEqual([null, null])
+    if (/^\/?[^?]*(?:;|%3b)sid/i.test(make(link)) && !make(link).includes(';SID')) expect(targets.at(-1)).not.toContain('sid')
     expect(await told(await wanderer().go('GET', link))).toMatchObject({ userId: 'ada' })
+  })
+
+  test('on a path in which something else is percent-encoded opens it', async () => {
+    const { wanderer, link } = await shared()
+    expect(await told(await wanderer().go('GET', `/a%3Ab%3Bc%3D${link.slice(1)}`))).toMatchObject({ userId: 'ada', transport: 'url' })
   })
 
   test('neither overrides a cookie nor revives one: a browser that returns cookies is led by them alone', async () => {
@@ -271,6 +281,20 @@ describe('a link with a token', () => {
     for (const odd of ['sid=', `${pair}; ${pair}`, 'sid=x'])
       expect(await told(await wanderer({ ...agent, Cookie: odd }).go('GET', link)), odd).toEqual(nobody)
   })
+})
+
+test.each([
+  ['cookie, url', [cookie(), url()]],
+  ['url, cookie', [url(), cookie()]],
+  ['url, header, cookie', [url(), header(), cookie()]],
+])('a pasted link leads nobody out of the session of his cookie, whatever the order of transports: %s', async (_order, transports) => {
+  const { wanderer } = await application({ transports })
+  const stranger = wanderer()
+  await stranger.go('POST', '/login')
+  const [line] = (await wanderer().go('POST', '/visit')).headers.getSetCookie()
+  const browser = wanderer({ ...agent, Cookie: line!.slice(0, line!.indexOf(';')) })
+  expect(await told(await browser.go('GET', stranger.at))).toMatchObject({ userId: null, visits: 1, transport: 'cookie' })
+  expect(await told(await wanderer().go('GET', stranger.at))).toMatchObject({ userId: 'ada', transport: 'url' })
 })
 
 describe('a session that was handed out by cookie and by URL', () => {
@@ -393,6 +417,24 @@ describe.each(expressVersions)('Express $version', ({ express }) => {
     expect(logged.join('\n')).not.toContain('sid=')
   })
 
+  test('mounted on a path sees the sessions of links to that very path', async () => {
+    const sessions = createSessions<Data>({ transports: [cookie(), url({ path: '/shop' })], initial: () => ({ visits: 0 }) })
+    const app = express()
+    app.use('/shop', expressSession(sessions), (req, res) => {
+      sessions.of(req).data.visits++
+      res.json([req.originalUrl, req.url, sessions.of(req).data.visits, sessions.of(req).url('/shop?x=1')])
+    })
+    const server = await listen(app)
+    onTestFinished(async () => {
+      await server.close()
+      await sessions.close()
+    })
+    const visitor = new Wanderer(server.url)
+    const [, , , link] = (await (await visitor.go('GET', '/shop')).json()) as string[]
+    expect(link).toMatch(/^\/shop\/;sid=[\w-]{48}\?x=1$/)
+    expect(await (await visitor.go('GET', link!)).json()).toEqual(['/shop/?x=1', '/?x=1', 2, link])
+  })
+
   test('has no view helper where there are no URLs to write', async () => {
     const sessions = createSessions()
     const app = express()
@@ -418,6 +460,23 @@ describe.each(expressVersions)('Express $version', ({ express }) => {
     const headers = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
     const answer = await fetch(`${server.url}/cart;sid=${'a'.repeat(48)}`, { method: 'POST', headers })
     expect([answer.status, answer.headers.get('referrer-policy'), logged]).toEqual([403, 'no-referrer', ['/cart', '/cart']])
+  })
+
+  test('sees no token in a request that came after the sessions were closed', async () => {
+    const sessions = createSessions({ transports: [cookie(), url()] })
+    const app = express()
+    app.set('env', 'test')
+    app.use(expressSession(sessions))
+    const logged: string[] = []
+    app.use((error: SojournError, req: Request, res: ExpressResponse, _next: NextFunction) => {
+      logged.push(error.code, req.url, req.originalUrl)
+      res.status(error.status).end()
+    })
+    const server = await listen(app)
+    onTestFinished(() => server.close())
+    await sessions.close()
+    const answer = await fetch(`${server.url}/cart;sid=${'a'.repeat(48)}`)
+    expect([answer.headers.get('referrer-policy'), logged]).toEqual(['no-referrer', ['ERR_SOJOURN_CLOSED', '/cart', '/cart']])
   })
 
   test('guards the address on an error page as well', async () => {
@@ -471,6 +530,8 @@ describe('by hand', () => {
     const link = first.url('/cart')
     expect(first.url('https://shop.example/cart')).toBe(`https://shop.example${link}`)
     expect(first.url('http://shop.example/cart'), 'another origin').toBe('http://shop.example/cart')
+    // What docs/transports.md has for routers, since a Fetch request can't be changed.
+    expect(new URL(link, 'https://shop.example').pathname.replace(/;sid=[^;/]*/g, '')).toBe('/cart')
     const headers = await first.commit()
     expect([headers.get('referrer-policy'), headers.getSetCookie()[0]?.slice(0, 11)]).toEqual(['no-referrer', '__Host-sid='])
     const second = await open(link)
@@ -478,6 +539,15 @@ describe('by hand', () => {
     const more = await second.commit()
     expect([more.get('referrer-policy'), more.get('cache-control'), more.getSetCookie()]).toEqual(['no-referrer', 'no-store', []])
   })
+})
+
+test('by hand a Node request is opened once: the second time its token is gone', async () => {
+  const sessions = createSessions<Data>({ transports: [url()], initial: () => ({ visits: 0 }) })
+  const first = await sessions.open({ url: '/', headers: {}, socket: {} })
+  first.data.visits++
+  const request = { url: first.url('/cart'), headers: {}, socket: {} }
+  await first.commit()
+  expect([(await sessions.open(request)).isNew, request.url, (await sessions.open(request)).isNew]).toEqual([false, '/cart', true])
 })
 
 describe('a link is rewritten', () => {
@@ -503,10 +573,18 @@ describe('a link is rewritten', () => {
     ['http://shop.example', 'http://shop.example/;sid=TOKEN'],
     ['http://shop.example?x', 'http://shop.example/;sid=TOKEN?x'],
     ['//shop.example/cart', 'http://shop.example/cart;sid=TOKEN'],
-    ['/a/..', 'http://shop.example/;sid=TOKEN'],
-    ['..', 'http://shop.example/;sid=TOKEN'],
-    [' /cart', 'http://shop.example/cart;sid=TOKEN'],
-    ['/cart;sid\n=x', 'http://shop.example/cart;sid=TOKEN'],
+    ['/a/..', '/;sid=TOKEN'],
+    ['..', '/;sid=TOKEN'],
+    ['.?x#y', '/goods/;sid=TOKEN?x#y'],
+    ['/search/red mug', '/search/red%20mug;sid=TOKEN'],
+    ['/search/"red"?q=a b', '/search/%22red%22;sid=TOKEN?q=a%20b'],
+    ['http:cart', '/goods/cart;sid=TOKEN'],
+    [' /cart', '/cart;sid=TOKEN'],
+    ['/cart;sid\n=x', '/cart;sid=TOKEN'],
+    // No path that a browser would take for a host.
+    ['/.//evil.example/ x', '/.//evil.example/%20x;sid=TOKEN'],
+    ['/;si\nd=x/evil.example', '/.//evil.example;sid=TOKEN'],
+    [`/cart%3Bsid=${'b'.repeat(48)}?x`, '/cart;sid=TOKEN?x'],
   ])('%j becomes %j', (to, written) => {
     expect(on(to)).toBe(written)
   })
@@ -536,12 +614,30 @@ describe('a link is rewritten', () => {
   test('within the path of the application alone', () => {
     const below = (to: string) => on(to, { path: '/goods' })
     expect(['/goods', '/goods/1', 'more', 'http://shop.example/goods/1'].map(below)).toEqual([
-      '/goods;sid=TOKEN',
+      '/goods/;sid=TOKEN',
       '/goods/1;sid=TOKEN',
       'more;sid=TOKEN',
       'http://shop.example/goods/1;sid=TOKEN',
     ])
     for (const to of ['/', '/blog', '/goodsandmore', '/goods/../blog', '../blog', '/goods/%2e%2e/blog']) expect(below(to)).toBe(to)
+  })
+
+  test('to the place where the application is mounted with a slash, by which it is found there', () => {
+    const at = (to: string) => on(to, { path: '/goods' })
+    expect(['/goods', '/goods?x#y', '/goods/', '.', '../goods', 'http://shop.example/goods?x'].map(at)).toEqual([
+      '/goods/;sid=TOKEN',
+      '/goods/;sid=TOKEN?x#y',
+      '/goods/;sid=TOKEN',
+      '/goods/;sid=TOKEN',
+      '../goods/;sid=TOKEN',
+      'http://shop.example/goods/;sid=TOKEN?x',
+    ])
+  })
+
+  test('on no host but one that it names itself, whatever the client wrote into Host', () => {
+    for (const host of ['evil.example', 'unknown.invalid', '10.0.0.1:8080'])
+      for (const to of ['/search/red mug', '..', '/a/./..', '\t/cart', '/cart;sid\n=x', '/a\\b', 'http:cart'])
+        expect(on(to, {}, { host }), `${JSON.stringify(to)} on ${host}`).toMatch(/^\/(?!\/)[^:]*;sid=TOKEN$/)
   })
 
   test('on https by https', () => {

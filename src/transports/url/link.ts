@@ -7,11 +7,14 @@ export interface Place {
   readonly url: string
 }
 
+/** The page's host where it is not told. Nobody has it. */
+const nowhere = 'unknown.invalid'
+
 export function placeOf(request: RequestView): Place {
   const { url = '/' } = request
   if (URL.canParse(url)) return { host: new URL(url).host, url }
   // Where the host is not told, only a path can be the application's own.
-  const host = (request.header('host') ?? request.header(':authority') ?? '').toLowerCase() || 'unknown.invalid'
+  const host = (request.header('host') ?? request.header(':authority') ?? '').toLowerCase() || nowhere
   return { host, url: `${request.secure ? 'https' : 'http'}://${host}${url.startsWith('/') ? url : '/'}` }
 }
 
@@ -23,7 +26,8 @@ const dots = /(?:^|\/)(?:\.|%2e){1,2}$/i
 
 /**
  * The link, in a form whose path a parameter can be added to; null for one that leads elsewhere, or has no path. As it was written
- * wherever all parsers agree on that, else in the form that browsers give it, and of which they know the host.
+ * wherever all parsers agree on that, else in the form that browsers give it. It names a host only where it did: that of the page is
+ * what the client wrote into Host.
  */
 export function resolveLink(to: string, place: Place, below: string): string | null {
   const path = to.slice(0, endOfPath(to))
@@ -35,7 +39,19 @@ export function resolveLink(to: string, place: Place, below: string): string | n
   const link = new URL(to, place.url)
   const isHere = link.origin === new URL(place.url).origin && link.username === '' && link.password === ''
   if (!isHere || !isBelow(link.pathname, below)) return null
-  return asWritten ? to : link.href
+  const written = asWritten ? to : namesHost(to, link) ? link.href : link.href.slice(link.origin.length)
+  // An application that is mounted there, as by `app.use('/shop', …)`, is not asked for `/shop;sid=…`.
+  return link.pathname === below && !below.endsWith('/') ? withSlash(written) : written
+}
+
+/** Whether it says itself where it leads, so that it would lead there from any page. */
+function namesHost(to: string, link: URL): boolean {
+  return link.host !== nowhere && new URL(to, `${link.protocol}//${nowhere}`).host === link.host
+}
+
+function withSlash(url: string): string {
+  const end = endOfPath(url)
+  return `${url.slice(0, end)}/${url.slice(end)}`
 }
 
 function isBelow(path: string, above: string): boolean {

@@ -27,6 +27,18 @@ export function stripToken(url: string, mark: string): string {
   return from === 0 ? url : rest + url.slice(from)
 }
 
+/** What the parameter looks like where somebody has percent-encoded its signs, as mailers do. @param name letters, digits, - and _ */
+export function encodedForm(name: string): RegExp {
+  return new RegExp(`(?:;${name}%3[Dd]|%3[Bb]${name}(?:=|%3[Dd]))[^;/]*`, 'g')
+}
+
+/** The URL without any that is in `form`, of `encodedForm`: it was never issued so, and opens nothing, but may be a token all the same. */
+export function stripEncoded(url: string, form: RegExp): string {
+  if (!url.includes('%3')) return url
+  const end = endOfPath(url)
+  return url.slice(0, end).replace(form, '') + url.slice(end)
+}
+
 /** Puts the parameter at the end of the path of a URL that has none. */
 export function insertToken(url: string, mark: string, token: string): string {
   const end = endOfPath(url)
