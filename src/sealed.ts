@@ -1,14 +1,12 @@
 import { maxHeaderSize } from 'node:http'
 import { checkKeys } from './core/check-keys.ts'
-import { type Codec, json } from './core/codec.ts'
-import type { Clock } from './core/core.ts'
-import { type CrossOriginOptions, resolveTrusted } from './core/cross-origin.ts'
+import { json } from './core/codec.ts'
+import { type CommonOptions, resolveCommon } from './core/common-options.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { type KeyMaterial, parseKeys } from './core/keyring.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
-import type { StandardSchema } from './core/schema.ts'
 import { parseSize, type Size } from './core/size.ts'
 import type { Store } from './core/store.ts'
 import { resolveTheft } from './core/theft.ts'
@@ -28,14 +26,12 @@ export type { SealedLoginOptions, SealedSession } from './sealed/session.ts'
 /** `TimeoutOptions` without `renew` and `grace`: a seal has no secret that changes. */
 export type SealedTimeoutOptions = Omit<TimeoutOptions, 'renew' | 'grace'>
 
-export interface SealedOptions<Data extends object> {
+export interface SealedOptions<Data extends object> extends CommonOptions<Data> {
   /**
    * The keys: each 32 random bytes or more, as base64, base64url or hexadecimal text, or as bytes (`openssl rand -base64 32`). The first
    * one seals, all open; a session that another one sealed is sealed anew when it is next used.
    */
   readonly keys: readonly KeyMaterial[]
-  /** The data of a new visitor, made anew for each. @default () => ({}) */
-  readonly initial?: (() => Data) | undefined
   /** When sessions end. */
   readonly timeouts?: SealedTimeoutOptions | undefined
   readonly cookie?: CookieOptions | undefined
@@ -47,26 +43,6 @@ export interface SealedOptions<Data extends object> {
    */
   readonly maxCookieSize?: Size | undefined
   /**
-   * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
-   * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
-   * @default false
-   */
-  readonly trustProxy?: boolean | undefined
-  /**
-   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS), or
-   * begin a WebSocket: those of the origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
-   * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
-   */
-  readonly crossOrigin?: CrossOriginOptions | false | undefined
-  /** Validates session data when they are decoded and before they are sealed: zod, valibot, arktype or any Standard Schema library. It must accept its own output. */
-  readonly schema?: StandardSchema<Data> | undefined
-  /** The version of the data's shape that this release writes, a whole number; raise it when the shape changes. @default 1 */
-  readonly schemaVersion?: number | undefined
-  /** Makes data of an older release fit: gets them and the version that wrote them; runs before the schema. */
-  readonly migrate?: ((data: unknown, version: number) => unknown) | undefined
-  /** How data become text. @default JSON, for plain data; `rich()` of sojourn/codecs/rich carries Date, Map, Set, bigint and undefined */
-  readonly codec?: Codec | undefined
-  /**
    * A store for the revocation list: what ended before its time is noted there, until it would have expired. It costs a read for each request
    * that brings a session, two for a user's. When it can't be read, nobody is let in.
    * @default none: the end of a session takes the cookie back, and a copy of it stays good until it expires
@@ -76,8 +52,6 @@ export interface SealedOptions<Data extends object> {
   readonly storeTimeout?: Duration | undefined
   /** How often what has expired is removed from the revocation list; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
-  /** Where the time comes from. @default Date */
-  readonly clock?: Clock | undefined
 }
 
 /** `initial` may be missing only where an empty object is valid data. */
@@ -99,15 +73,10 @@ export function sealed<Data extends object = Record<string, unknown>>(
 ): RevocableSealedSessions<Data>
 export function sealed<Data extends object = Record<string, unknown>>(options: SealedOptions<Data> & Initial<Data>): SealedSessions<Data>
 export function sealed<Data extends object>(options: SealedOptions<Data>): SealedSessions<Data> {
-  const { schemaVersion = 1, trustProxy = false, clock = Date, revocations } = options
+  const { revocations } = options
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0)
-    throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
-  if (typeof trustProxy !== 'boolean')
-    throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(trustProxy)}; it must be true or false.`)
-  const trustedOrigins = resolveTrusted(options.crossOrigin)
-  checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
+  const { schemaVersion, trustProxy, trustedOrigins, clock } = resolveCommon(options)
   const policy = resolvePolicy(options.timeouts)
   const events = new Events()
   const parts = {

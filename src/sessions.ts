@@ -1,8 +1,8 @@
 import { checkKeys } from './core/check-keys.ts'
-import { type Codec, json } from './core/codec.ts'
+import { json } from './core/codec.ts'
 import { ContentFormat } from './core/content.ts'
-import type { Clock, DataCore } from './core/core.ts'
-import { type CrossOriginOptions, resolveTrusted } from './core/cross-origin.ts'
+import type { DataCore } from './core/core.ts'
+import { type CommonOptions, resolveCommon } from './core/common-options.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { SojournError } from './core/errors.ts'
 import { Events } from './core/events.ts'
@@ -18,18 +18,15 @@ import { parseSize, type Size } from './core/size.ts'
 import { Sealing } from './core/sealing/sealing.ts'
 import { resolveTheft, type TheftOptions, type TheftSignal } from './core/theft.ts'
 import { TimedStore } from './core/timed-store.ts'
-import type { StandardSchema } from './core/schema.ts'
 import type { Maybe, Store } from './core/store.ts'
 import type { Transport } from './core/transport.ts'
 import { Transports } from './core/transports.ts'
 import { memory } from './stores/memory.ts'
 import { cookie, type CookieOptions } from './transports/cookie.ts'
 
-export interface SessionsOptions<Data extends object> {
+export interface SessionsOptions<Data extends object> extends CommonOptions<Data> {
   /** Where sessions live. @default memory(): bounded, gone when the process ends */
   readonly store?: Store | undefined
-  /** The data of a new visitor, made anew for each. @default () => ({}) */
-  readonly initial?: (() => Data) | undefined
   /**
    * Limits of a standard, which `timeouts` may tighten and never exceed: NIST's for an assurance level, or OWASP's advice. They are held to
    * the millisecond, in remembered logins too.
@@ -46,26 +43,6 @@ export interface SessionsOptions<Data extends object> {
    * @default [cookie()]
    */
   readonly transports?: readonly Transport[] | undefined
-  /**
-   * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
-   * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
-   * @default false
-   */
-  readonly trustProxy?: boolean | undefined
-  /**
-   * Which other sites may make a visitor's browser send requests with unsafe methods (any but GET, HEAD and OPTIONS), or
-   * begin a WebSocket: those of the origins in `trusted`, or every one (`false`). Others are answered 403, before the session is looked at.
-   * @default none (as Go's http.CrossOriginProtection: by Sec-Fetch-Site, and Origin)
-   */
-  readonly crossOrigin?: CrossOriginOptions | false | undefined
-  /** Validates session data when they are decoded and before they are written: zod, valibot, arktype or any Standard Schema library. It must accept its own output. */
-  readonly schema?: StandardSchema<Data> | undefined
-  /** The version of the data's shape that this release writes, a whole number; raise it when the shape changes. @default 1 */
-  readonly schemaVersion?: number | undefined
-  /** Makes data of an older release fit: gets them and the version that wrote them; runs before the schema. */
-  readonly migrate?: ((data: unknown, version: number) => unknown) | undefined
-  /** How data become text. @default JSON, for plain data; `rich()` of sojourn/codecs/rich carries Date, Map, Set, bigint and undefined */
-  readonly codec?: Codec | undefined
   /** How concurrent changes are merged beyond the rules that always hold. */
   readonly merge?: MergeRules | undefined
   /** Looks up a user's epoch, for `login(userId, { epoch })`. */
@@ -102,8 +79,6 @@ export interface SessionsOptions<Data extends object> {
   readonly encryption?: EncryptionOptions | undefined
   /** How often expired sessions are collected; jittered by a quarter. @default '60s' */
   readonly sweepInterval?: Duration | undefined
-  /** Where the time comes from. @default Date */
-  readonly clock?: Clock | undefined
 }
 
 export interface EncryptionOptions {
@@ -133,32 +108,16 @@ type Arguments<Data extends object> = {} extends Data
 export function createSessions<Data extends object>(options: SessionsOptions<Data> & { readonly initial: () => Data }): Sessions<Data>
 export function createSessions<Data extends object = Record<string, unknown>>(...options: Arguments<Data>): Sessions<Data>
 export function createSessions<Data extends object>(options: SessionsOptions<Data> = {}): Sessions<Data> {
-  const { store = memory(), schemaVersion = 1 } = options
-  if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 0) {
-    throw new SojournError('ERR_SOJOURN_OPTION', `schemaVersion is ${JSON.stringify(schemaVersion)}; it must be a whole number from 0 up.`)
-  }
-  const { onStoreError = 'refuse' } = options
+  const { store = memory(), onStoreError = 'refuse' } = options
   if (onStoreError !== 'refuse' && onStoreError !== 'anonymous') {
     throw new SojournError('ERR_SOJOURN_OPTION', `onStoreError is ${JSON.stringify(onStoreError)}; it must be 'refuse' or 'anonymous'.`)
   }
   checkKeys(options, known, '')
   checkKeys(options.timeouts, knownTimeouts, 'timeouts.')
-  const trustedOrigins = resolveTrusted(options.crossOrigin)
-  checkKeys(options.crossOrigin || undefined, ['trusted'], 'crossOrigin.')
   checkKeys(options.limits, knownLimits, 'limits.')
   checkKeys(options.theft, knownTheft, 'theft.')
   checkKeys(options.theft?.weights, knownSignals, 'theft.weights.')
-  if (typeof (options.trustProxy ?? false) !== 'boolean') {
-    throw new SojournError('ERR_SOJOURN_OPTION', `trustProxy is ${JSON.stringify(options.trustProxy)}; it must be true or false.`)
-  }
-  const { clock = Date } = options
-  // Stores keep whole numbers.
-  if (!Number.isSafeInteger(clock.now())) {
-    throw new SojournError(
-      'ERR_SOJOURN_OPTION',
-      `clock.now() answered ${String(clock.now())}; it must answer whole milliseconds since the epoch.`,
-    )
-  }
+  const { schemaVersion, trustProxy, trustedOrigins, clock } = resolveCommon(options)
   const events = new Events()
   const sealing = resolveSealing(options.encryption, events)
   const timed = new TimedStore(store, parseDuration(options.storeTimeout ?? '2s', 'storeTimeout'))
@@ -191,7 +150,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
   return new Manager({
     core,
     transports: transportsOf(options),
-    trustProxy: options.trustProxy ?? false,
+    trustProxy,
     trustedOrigins,
     onStoreError,
     sweepInterval: parseDuration(options.sweepInterval ?? '60s', 'sweepInterval'),

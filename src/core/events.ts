@@ -40,7 +40,7 @@ export interface SessionEvents {
 
 export type EventName = keyof SessionEvents
 
-const names: readonly EventName[] = [
+export const eventNames: readonly EventName[] = [
   'created',
   'loggedIn',
   'renewed',
@@ -55,7 +55,7 @@ const names: readonly EventName[] = [
 ]
 
 // One set for the process, as diagnostics channels are: a subscriber need not know the manager.
-const channels = Object.fromEntries(names.map((name) => [name, channel(`sojourn:${name}`)]))
+const channels = Object.fromEntries(eventNames.map((name) => [name, channel(`sojourn:${name}`)]))
 
 type Listener<Name extends EventName> = (event: SessionEvents[Name]) => void
 

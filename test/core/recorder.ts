@@ -1,19 +1,5 @@
-import type { EventName, SessionEvents } from '../../src/core/events.ts'
+import { type EventName, eventNames, type SessionEvents } from '../../src/core/events.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
-
-export const eventNames: readonly EventName[] = [
-  'created',
-  'loggedIn',
-  'renewed',
-  'ended',
-  'expired',
-  'conflict',
-  'suspected',
-  'refused',
-  'guessing',
-  'limited',
-  'error',
-]
 
 /** Listens to all that a manager tells. */
 export class Recorder {

@@ -1,5 +1,5 @@
 import type { SojournErrorCode } from '../../src/core/errors.ts'
-import type { EventName, SessionEvents } from '../../src/core/events.ts'
+import { eventNames, type EventName, type SessionEvents } from '../../src/core/events.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
 import type { TheftOptions } from '../../src/core/theft.ts'
@@ -7,7 +7,6 @@ import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { fakeClock, type FakeClock } from '../../src/testing/fake-clock.ts'
 import { Browser, type Client, firefox } from './browser.ts'
-import { eventNames } from './recorder.ts'
 
 export interface Data {
   visits: number

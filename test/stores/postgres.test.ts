@@ -7,7 +7,8 @@ import type { SqlStore } from '../../src/stores/sql.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
 import { keepsTheContract } from './contract.ts'
 import { sqlCases } from './sql/cases.ts'
-import { after, collect, hour, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
+import { landsOnceAndSweepsOnce } from './sql/isolation.ts'
+import { collect, hour, type Kit, newRecord, start, type Statement } from './sql/kit.ts'
 import { serverCases } from './sql/server-cases.ts'
 
 const server = await shared('postgres')
@@ -136,27 +137,7 @@ describe('PostgreSQL’s own ways', () => {
     { timeout: 60_000 },
     async (level) => {
       await poolWith(`-c default_transaction_isolation=${level.replace(' ', '\\ ')}`, async (store) => {
-        await store.createSchema()
-        const records = Array.from({ length: 30 }, () => newRecord({ userId: 'ada' }))
-        for (const record of records) expect(await store.put(record, 0)).toBe(true)
-        for (const record of records.slice(0, 5)) {
-          const landed = await Promise.all(
-            Array.from({ length: 12 }, async (_, index) => await store.put(after(record, { data: `${index}` }), record.version)),
-          )
-          expect(landed.filter(Boolean)).toHaveLength(1)
-        }
-        await Promise.all(
-          Array.from({ length: 4 }, async (_, index) => {
-            const batch = records.map((record) => ({ ...record, expiresAt: record.expiresAt + 1 + index }))
-            await store.touch(index % 2 ? batch : batch.toReversed())
-          }),
-        )
-        const removed: string[] = []
-        while (removed.length < 30) {
-          const batches = await Promise.all([1, 2, 3].map(async () => await store.sweep(start + 2 * hour, 4)))
-          removed.push(...batches.flatMap((batch) => batch.removed.map(({ id }) => id)))
-        }
-        expect(removed.sort()).toEqual(records.map(({ id }) => id).sort())
+        await landsOnceAndSweepsOnce(store)
       })
     },
   )

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import type { SessionRecord } from '../../../src/core/store.ts'
 import type { SqlStore } from '../../../src/stores/sql.ts'
 
 export interface Statement {
@@ -23,29 +21,4 @@ export interface Kit {
   readonly fill: (table: string, count: number, expiresAt: string) => Promise<void>
 }
 
-export const start = Date.UTC(2100, 0, 1)
-export const hour = 3_600_000
-
-export function newRecord(fields: Partial<SessionRecord> = {}): SessionRecord {
-  return {
-    id: randomBytes(12).toString('base64url'),
-    version: 1000,
-    userId: null,
-    createdAt: start,
-    lastSeenAt: start,
-    expiresAt: start + hour,
-    head: 'head',
-    data: '{}',
-    ...fields,
-  }
-}
-
-export function after(record: SessionRecord, fields: Partial<SessionRecord> = {}): SessionRecord {
-  return { ...record, version: record.version + 1, ...fields }
-}
-
-export async function collect(records: AsyncIterable<SessionRecord>): Promise<SessionRecord[]> {
-  const collected: SessionRecord[] = []
-  for await (const record of records) collected.push(record)
-  return collected
-}
+export { after, collect, hour, newRecord, start } from '../../../src/testing/store-cases/rule.ts'
