@@ -34,6 +34,7 @@ import type { Store } from '../../src/core/store.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { suiteRan } from '../services/service.ts'
+import { answersLate } from './answers-late.ts'
 import { everyProgramHolds, parameters, scheduledRuns } from './run.ts'
 import { type Situation, situations, type StoreUnderTest } from './world.ts'
 
@@ -59,6 +60,10 @@ describe('whatever browsers do at once, every promise holds', { timeout: 300_000
 
   test('over the memory store as it is, answering at once', async () => {
     await run(1000, () => ({ raw: memory(), scheduled: false }))
+  })
+
+  test('over one that does things at once and answers later, so that others see them first', async () => {
+    await run(1500, () => ({ raw: answersLate(memory()), scheduled: true, readsLater: true }))
   })
 
   const [first, second] = ['0123456789abcdef'.repeat(4), 'fedcba9876543210'.repeat(4)]

@@ -99,6 +99,8 @@ function endUser(world: World, node: number, user: User, except: string | null):
   world.start('end user', async () => {
     const began = world.moment()
     await world.nodes[node]!.endUser(user, { except })
+    // A list leaves out whom others ended, also where those have not been answered yet.
+    await world.watch.look(meant.map(({ id }) => id))
     for (const { id } of meant) model.checkDead(id, `all sessions of ${user} were ended`, began)
   })
 }

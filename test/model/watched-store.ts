@@ -65,9 +65,9 @@ export class Watch {
     return stored === null ? null : this.#world.opened(stored)
   }
 
-  /** Reads all sessions from the store, once nothing is in flight. */
-  async look(): Promise<void> {
-    for (const id of this.seen.keys()) await this.#get(id, { fresh: true })
+  /** Reads sessions from the store, past every queue. */
+  async look(ids: Iterable<string> = this.seen.keys()): Promise<void> {
+    for (const id of ids) await this.#get(id, { fresh: true })
   }
 
   /** Whether a session was ended or moved, or is just about to be. */
