@@ -175,8 +175,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get id(): SessionId | null {
-    this.#read = true
-    return this.#state === 'live' ? this.#record!.id : null
+    return this.#known()?.id ?? null
   }
 
   get isNew(): boolean {
@@ -185,23 +184,19 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get userId(): string | null {
-    this.#read = true
-    return this.#state === 'live' ? this.#record!.userId : null
+    return this.#known()?.userId ?? null
   }
 
   get createdAt(): number | null {
-    this.#read = true
-    return this.#state === 'live' ? this.#record!.createdAt : null
+    return this.#known()?.createdAt ?? null
   }
 
   get lastSeenAt(): number | null {
-    this.#read = true
-    return this.#state === 'live' ? this.#record!.lastSeenAt : null
+    return this.#known()?.lastSeenAt ?? null
   }
 
   get expiresAt(): number | null {
-    this.#read = true
-    return this.#state === 'live' ? this.#record!.expiresAt : null
+    return this.#known()?.expiresAt ?? null
   }
 
   url(to: string): string {
@@ -227,18 +222,17 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   get lastLoginAt(): number | null {
-    this.#read = true
-    return this.#state === 'live' ? lastLoginOf(this.#record!) : null
+    const record = this.#known()
+    return record === null ? null : lastLoginOf(record)
   }
 
   get assurance(): number {
-    this.#read = true
-    return this.#state === 'live' ? assuranceOf(this.#record!) : 0
+    const record = this.#known()
+    return record === null ? 0 : assuranceOf(record)
   }
 
   requireRecentLogin(within: Duration, { assurance = 1 }: { readonly assurance?: number | undefined } = {}): void {
-    this.#read = true
-    requireRecentLogin(this.#state === 'live' ? this.#record : null, this.#manager.core.clock.now(), within, assurance)
+    requireRecentLogin(this.#known(), this.#manager.core.clock.now(), within, assurance)
   }
 
   async login(userId: string, options: LoginOptions<Data> = {}): Promise<void> {
@@ -286,8 +280,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   csrfToken(): string {
-    this.#read = true
-    if (this.#state === 'live') return makeCsrfToken(keyOf(this.#record!.head))
+    const record = this.#known()
+    if (record !== null) return makeCsrfToken(keyOf(record.head))
     // Beyond a limit nothing will be stored, and the token is good for nothing: the page is served all the same.
     if (this.#state !== 'new' && this.#state !== 'excess') throw this.#refusal()
     if (this.#settled) this.#manager.lateChanges.watch(this)
@@ -295,8 +289,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   checkCsrfToken(token: unknown): void {
-    this.#read = true
-    if (this.#state === 'live' && isCsrfToken(keyOf(this.#record!.head), token)) return
+    const record = this.#known()
+    if (record !== null && isCsrfToken(keyOf(record.head), token)) return
     throw new SojournError(
       'ERR_SOJOURN_CSRF_TOKEN',
       'This request came without a CSRF token of its session, so it was not carried out; load the page with the form again.',
@@ -576,6 +570,12 @@ export class OpenSession<Data extends object> implements Session<Data> {
     // First looked at after the commit: nothing that is changed from here on is committed by itself.
     if (this.#settled && !this.#copy.isLoaded) this.#manager.lateChanges.watch(this)
     return this.#copy.content()
+  }
+
+  /** What is stored of the session, for a handler that looks at it. */
+  #known(): SessionRecord | null {
+    this.#read = true
+    return this.#state === 'live' ? this.#record : null
   }
 
   /** Why a write has nowhere to go. */
