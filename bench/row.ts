@@ -1,0 +1,25 @@
+/** One figure that a row of the results measured. */
+export interface Finding {
+  /** What was measured: 'sojourn, R', 'express-session + connect-redis, W'. */
+  readonly what: string
+  readonly value: number
+  /** '× bare', 'bytes a session', 'ms'. */
+  readonly unit: string
+  /** Absent where the figure stands for comparison only. */
+  readonly goal?: { readonly atLeast: number } | { readonly atMost: number }
+  /** The least and the most of the rounds, where there were several. */
+  readonly spread?: readonly [number, number]
+  /** One line on what the figure means, or why it misses its goal. */
+  readonly note?: string
+}
+
+/** One subject of `bench/RESULTS.md`. */
+export interface Row {
+  /** `npm run bench -- <name>` runs this row alone. */
+  readonly name: string
+  readonly title: string
+  /** What was done, in one paragraph for the reader of the results. */
+  readonly method: string
+  /** Starts what it needs, measures, ends what it started. `tell` shows progress. */
+  run(tell: (line: string) => void): Promise<readonly Finding[]>
+}
