@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { SojournError } from '../core/errors.ts'
 import type { Maybe } from '../core/store.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
@@ -155,14 +156,31 @@ WHERE kept.id = touch.id AND kept.version = touch.version
     }))
   }
 
-  create(): void {
-    this.#db.prepare(writeAhead).all()
+  async create(): Promise<void> {
+    await this.#setWriteAhead()
     try {
       this.#db.exec(['BEGIN IMMEDIATE', ...this.#schema, 'COMMIT'].join(';\n'))
     } catch (error) {
       // Left open, it would lock the file for everybody.
       if (this.#isInTransaction()) this.#db.exec('ROLLBACK')
       throw error
+    }
+  }
+
+  /**
+   * Processes that find a new file at the same moment all hold a shared lock on it and want the exclusive one: SQLite refuses each
+   * at once, whatever its time limit, for their waiting would never end. So they give up the lock that they have, and try again.
+   */
+  async #setWriteAhead(): Promise<void> {
+    const statement = this.#db.prepare(writeAhead)
+    for (const end = performance.now() + patience; ;) {
+      try {
+        statement.all()
+        return
+      } catch (error) {
+        if (this.troubleOf(error) !== 'busy' || performance.now() > end) throw error
+      }
+      await setTimeout(1 + Math.random() * 10)
     }
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -129,15 +129,23 @@ describe('SQLite’s own ways', () => {
   })
 
   test('processes that create the schema of a new file at the same moment all succeed', { timeout: 60_000 }, async () => {
-    const file = newFile()
+    const files = newFile()
+    mkdirSync(files)
+    // Many files, for it is a matter of microseconds.
     const program = `import Database from 'better-sqlite3'
       import { sqlite } from ${JSON.stringify(new URL('../../src/stores/sqlite.ts', import.meta.url).href)}
-      while (Date.now() < Number(process.argv[2]));
-      await sqlite(new Database(process.argv[1])).createSchema()`
+      for (let round = 0; round < 150; round++) {
+        const moment = Number(process.argv[2]) + round * 40
+        if (Date.now() > moment) continue // Too late for the race.
+        while (Date.now() < moment);
+        const db = new Database(process.argv[1] + '/' + round)
+        await sqlite(db).createSchema()
+        db.close()
+      }`
     const moment = String(Date.now() + 4000)
     const ends = await Promise.all(
       Array.from({ length: 4 }, async () => {
-        const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, file, moment], {
+        const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, files, moment], {
           stdio: ['ignore', 'inherit', 'inherit'],
         })
         return (await once(child, 'exit'))[0]
