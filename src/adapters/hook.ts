@@ -6,21 +6,48 @@ import { isOdd, isStatus, setHeaders } from './write-head.ts'
 
 type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
 
-const gates = new WeakMap<NodeResponse, Gate>()
+/** Where a response has its gate. It leads to the request and back, for which a WeakMap is too dear (see `Opener`). */
+const gateKey = Symbol('sojourn.gate')
+
+type Guarded = NodeResponse & { [gateKey]?: Gate }
+
+function gateOf(res: Guarded): Gate | undefined {
+  return res[gateKey]
+}
 
 /** Has the session committed before this response begins. The response's prototype must have been hooked. */
 export function guard(req: IncomingMessage, res: NodeResponse, original: Original, session: Committable, options: CommitOptions): void {
-  let gate = gates.get(res)
+  let gate = gateOf(res)
   if (gate === undefined) {
-    gates.set(res, (gate = new Gate(req, res, original, options)))
-    // Middleware that came before put its own methods over this very response; they may know of Node's own alone.
-    if (methods.some((name) => Object.hasOwn(res, name))) hook(res)
-    if (Object.hasOwn(res, 'on')) overhear(res, gate)
+    gate = gateBefore(req, res, original, options)
+    if (isPatched(res)) hook(res)
   }
   gate.add(session)
 }
 
-const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+/** The same for a response whose prototype is not ours to hook. */
+export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Committable, options: CommitOptions): void {
+  let gate = gateOf(res)
+  if (gate === undefined) {
+    const { original, methods } = methodsFor(Object.getPrototypeOf(res) as NodeResponse)
+    gate = gateBefore(req, res, original, options)
+    if (isPatched(res)) hook(res)
+    else putOn(res, methods)
+  }
+  gate.add(session)
+}
+
+function gateBefore(req: IncomingMessage, res: Guarded, original: Original, options: CommitOptions): Gate {
+  const gate = new Gate(req, res, original, options)
+  res[gateKey] = gate
+  if (Object.hasOwn(res, 'on')) overhear(res, gate)
+  return gate
+}
+
+/** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
+function isPatched(res: NodeResponse): boolean {
+  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write') || Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'flushHeaders')
+}
 
 /**
  * Compression takes those who listen for 'drain' to a stream of its own, which knows nothing of a write that waited for the
@@ -35,11 +62,85 @@ function overhear(res: NodeResponse, gate: Gate): void {
   Object.defineProperty(res, 'on', { value, writable: true, configurable: true })
 }
 
+/** The methods of a response with the gate before them. */
+interface Methods {
+  writeHead(this: NodeResponse, status: number, reason?: unknown, headers?: unknown): NodeResponse
+  write(this: NodeResponse, ...args: Parameters<NodeResponse['write']>): boolean
+  end(this: NodeResponse, ...args: Parameters<NodeResponse['end']>): NodeResponse
+  flushHeaders(this: NodeResponse): void
+  _implicitHeader(this: NodeResponse): void
+  setHeader: NodeResponse['setHeader']
+  appendHeader: NodeResponse['appendHeader']
+  removeHeader: NodeResponse['removeHeader']
+}
+
+type Prototype = NodeResponse & { _implicitHeader?: () => void }
+
+/** What is put on responses, for each prototype that they have. */
+const known = new WeakMap<object, { readonly original: Original; readonly methods: Methods }>()
+
+function methodsFor(prototype: NodeResponse): { readonly original: Original; readonly methods: Methods } {
+  let made = known.get(prototype)
+  if (made === undefined) known.set(prototype, (made = methodsOver(prototype, disguise)))
+  return made
+}
+
+/**
+ * Puts the gate before the methods of one response, by plain assignments, always in the same order, so that all responses stay of
+ * one shape: that costs nothing that can be measured. A prototype with the methods on it, given to each response by
+ * `Object.setPrototypeOf`, cost 30 µs a request: Node's code lost its inline caches, and responses outlived their requests.
+ */
+function putOn(res: NodeResponse & { _implicitHeader?: () => void }, methods: Methods): void {
+  res.writeHead = methods.writeHead
+  res.write = methods.write as NodeResponse['write']
+  res.end = methods.end as NodeResponse['end']
+  res.flushHeaders = methods.flushHeaders
+  res.setHeader = methods.setHeader
+  res.appendHeader = methods.appendHeader
+  res.removeHeader = methods.removeHeader
+  if (res._implicitHeader !== undefined) res._implicitHeader = methods._implicitHeader
+  // Node's old name for the same.
+  if ('writeHeader' in res) res.writeHeader = methods.writeHead
+}
+
 /**
  * Puts the gate before the methods of a response prototype, once. A hook on a prototype costs a request nothing; methods put
- * on each response cost Express 5 to 8 µs.
+ * on each response cost Express 5 to 8 µs, since it sets the prototype of each.
  */
-export function hook(prototype: NodeResponse & { _implicitHeader?: () => void }): Original {
+export function hook(prototype: Prototype): Original {
+  const { original, methods } = methodsOver(prototype, () => {})
+  const hasImplicit = prototype._implicitHeader !== undefined
+  for (const [name, value] of Object.entries(methods)) {
+    if (name === '_implicitHeader' && !hasImplicit) continue
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
+  }
+  if ('writeHeader' in prototype)
+    Object.defineProperty(prototype, 'writeHeader', { value: methods.writeHead, writable: true, configurable: true, enumerable: false })
+  disguise(prototype)
+  return original
+}
+
+/** Has a response look as if its head were out, and its end called, while it waits for the commit. */
+function disguise(target: NodeResponse): void {
+  const sent = getterOf(target, 'headersSent')
+  const over = getterOf(target, 'writableEnded')
+  Object.defineProperty(target, 'headersSent', {
+    get(this: NodeResponse) {
+      return gateOf(this)?.state === 'pending' || sent.call(this)
+    },
+    configurable: true,
+  })
+  Object.defineProperty(target, 'writableEnded', {
+    get(this: NodeResponse) {
+      const gate = gateOf(this)
+      return (gate?.state === 'pending' && gate.ended) || over.call(this)
+    },
+    configurable: true,
+  })
+}
+
+/** @param whenPending called with a response that begins to wait for its commit */
+function methodsOver(prototype: Prototype, whenPending: (res: NodeResponse) => void): { original: Original; methods: Methods } {
   const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader, _implicitHeader } = prototype
   const original: Original = {
     writeHead,
@@ -51,12 +152,19 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
     removeHeader,
     ...(_implicitHeader && { _implicitHeader }),
   }
-  const sent = getterOf(prototype, 'headersSent')
-  const over = getterOf(prototype, 'writableEnded')
+  const begin = (res: NodeResponse, gate: Gate): void => {
+    gate.begin()
+    if (pendingOf(gate)) whenPending(res)
+  }
+  const beginBy = (res: NodeResponse, gate: Gate, call: () => void): void => {
+    begin(res, gate)
+    if (pendingOf(gate)) gate.later(call)
+    else if (!failedOf(gate)) call()
+  }
 
-  const hooked: Record<string, unknown> = {
-    writeHead(this: NodeResponse, ...args: [status: number, reason?: unknown, headers?: unknown]): NodeResponse {
-      const gate = gates.get(this)
+  const methods: Methods = {
+    writeHead(...args) {
+      const gate = gateOf(this)
       if (gate === undefined || gate.state === 'open') return writeHead.apply(this, args as WriteHeadArguments)
       if (gate.state === 'failed') return this
       const [status, reason, headers] = args
@@ -66,21 +174,21 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
       this.statusCode = status
       if (typeof reason === 'string') this.statusMessage = reason
       setHeaders(this, original, typeof reason === 'string' ? headers : (headers ?? reason))
-      begin(gate, () => writeHead.call(this, status)) // The reason stands in statusMessage, the headers are set.
+      beginBy(this, gate, () => writeHead.call(this, status)) // The reason stands in statusMessage, the headers are set.
       return this
     },
-    write(this: NodeResponse, ...args: Parameters<NodeResponse['write']>): boolean {
-      const gate = gates.get(this)
+    write(...args) {
+      const gate = gateOf(this)
       if (gate === undefined || gate.state === 'open') return write.apply(this, args)
       if (gate.state !== 'failed') checkChunk(args[0])
-      if (gate.state === 'idle') gate.begin()
+      if (gate.state === 'idle') begin(this, gate)
       if (pendingOf(gate)) return gate.hold(() => write.apply(this, args), args)
       if (!failedOf(gate)) return write.apply(this, args)
       swallow(args)
       return true
     },
-    end(this: NodeResponse, ...args: Parameters<NodeResponse['end']>): NodeResponse {
-      const gate = gates.get(this)
+    end(...args) {
+      const gate = gateOf(this)
       if (gate === undefined) return end.apply(this, args)
       if (gate.state === 'open') {
         if (!gate.ended) gate.watch()
@@ -88,47 +196,29 @@ export function hook(prototype: NodeResponse & { _implicitHeader?: () => void })
         return end.apply(this, args)
       }
       if (gate.state !== 'failed' && args[0] && typeof args[0] !== 'function') checkChunk(args[0])
-      if (gate.state === 'idle') gate.begin()
+      if (gate.state === 'idle') begin(this, gate)
       gate.ended = true
       if (pendingOf(gate)) gate.later(() => end.apply(this, args), args)
       else if (failedOf(gate)) swallow(args)
       else end.apply(this, args)
       return this
     },
-    flushHeaders(this: NodeResponse): void {
-      const gate = gates.get(this)
+    flushHeaders() {
+      const gate = gateOf(this)
       if (gate === undefined || gate.state === 'open') return flushHeaders.call(this)
-      if (gate.state === 'idle') begin(gate, () => flushHeaders.call(this))
+      if (gate.state === 'idle') beginBy(this, gate, () => flushHeaders.call(this))
       else if (gate.state === 'pending') gate.later(() => flushHeaders.call(this))
     },
-    _implicitHeader(this: NodeResponse): void {
+    _implicitHeader() {
       // Middleware such as compression asks for the head again before each write, as long as it does not see one.
-      const state = gates.get(this)?.state
+      const state = gateOf(this)?.state
       if (state !== 'pending' && state !== 'failed') _implicitHeader?.call(this)
     },
     setHeader: whileUnsent('set', setHeader),
     appendHeader: whileUnsent('append', appendHeader),
     removeHeader: whileUnsent('remove', removeHeader),
   }
-  // Node's old name for the same.
-  if ('writeHeader' in prototype) hooked['writeHeader'] = hooked['writeHead']
-  if (_implicitHeader === undefined) delete hooked['_implicitHeader']
-  for (const [name, value] of Object.entries(hooked))
-    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
-  Object.defineProperty(prototype, 'headersSent', {
-    get(this: NodeResponse) {
-      return gates.get(this)?.state === 'pending' || sent.call(this)
-    },
-    configurable: true,
-  })
-  Object.defineProperty(prototype, 'writableEnded', {
-    get(this: NodeResponse) {
-      const gate = gates.get(this)
-      return (gate?.state === 'pending' && gate.ended) || over.call(this)
-    },
-    configurable: true,
-  })
-  return original
+  return { original, methods }
 }
 
 // The state changes inside gate.begin(), which TypeScript's narrowing can't see.
@@ -140,18 +230,12 @@ function failedOf(gate: Gate): boolean {
   return gate.state === 'failed'
 }
 
-function begin(gate: Gate, call: () => void): void {
-  gate.begin()
-  if (pendingOf(gate)) gate.later(call)
-  else if (!failedOf(gate)) call()
-}
-
 function whileUnsent<Args extends unknown[], Result>(
   verb: string,
   method: (this: NodeResponse, ...args: Args) => Result,
 ): (this: NodeResponse, ...args: Args) => Result {
   return function (this: NodeResponse, ...args: Args) {
-    if (gates.get(this)?.state === 'pending') throw headersSentError(this, verb)
+    if (gateOf(this)?.state === 'pending') throw headersSentError(this, verb)
     return method.apply(this, args)
   }
 }

@@ -6,8 +6,8 @@ import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import { guardAddress } from './address.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
-import type { CommitOptions, NodeResponse, Original } from './gate.ts'
-import { guard, hook } from './hook.ts'
+import type { CommitOptions, NodeResponse } from './gate.ts'
+import { guardAlone } from './hook.ts'
 
 export type { CommitOptions } from './gate.ts'
 
@@ -45,7 +45,7 @@ export function withSession<
     }
     const view = new NodeView(req, opener.trustProxy)
     const serve = (session: Committable & Face): unknown => {
-      guard(req, res, hooked(res), session, options)
+      guardAlone(req, res, session, options)
       return handler(request, response, session)
     }
     try {
@@ -58,20 +58,4 @@ export function withSession<
       answer(error)
     }
   }
-}
-
-/** Response prototypes with the gate before them: one for each class of response. */
-const prototypes = new WeakMap<object, { prototype: NodeResponse; original: Original }>()
-
-function hooked(res: NodeResponse): Original {
-  const prototype = Object.getPrototypeOf(res) as NodeResponse
-  let made = prototypes.get(prototype)
-  if (made === undefined) {
-    const over = Object.create(prototype) as NodeResponse
-    made = { prototype: over, original: hook(over) }
-    prototypes.set(prototype, made)
-    prototypes.set(over, made)
-  }
-  if (made.prototype !== prototype) Object.setPrototypeOf(res, made.prototype)
-  return made.original
 }

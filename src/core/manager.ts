@@ -85,13 +85,17 @@ export class Manager<Data extends object> extends Opener<OpenSession<Data>> impl
     return this.transports.url !== null
   }
 
+  override hideToken(view: RequestView): void {
+    this.transports.url?.read(view)
+  }
+
   get trustProxy(): boolean {
     return this.#trustProxy
   }
 
   admit(view: RequestView): Maybe<OpenSession<Data>> {
     if (this.#closing !== null) {
-      this.transports.url?.read(view) // A token is taken out of the target all the same: this request is logged, too.
+      this.hideToken(view) // All the same: this request is logged, too.
       throw new SojournError(
         'ERR_SOJOURN_CLOSED',
         'The sessions were closed, and a request came after; stop the server before sessions.close().',

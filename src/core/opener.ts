@@ -31,7 +31,11 @@ export interface Committable {
 
 /** What adapters need of an application's sessions, wherever those are kept: the session of each request, opened once. */
 export abstract class Opener<Opened extends Committable> {
-  readonly #opened = new WeakMap<object, Opened>()
+  /**
+   * Where a request keeps its session. A WeakMap would not do: its values are roots to V8's collector of young objects, and
+   * these lead to their requests, so that each request with all that it holds grew old, which tripled its cost.
+   */
+  readonly #key = Symbol('sojourn.session')
 
   /** Whether a proxy in front may say how and from where a request came. */
   abstract get trustProxy(): boolean
@@ -44,11 +48,14 @@ export abstract class Opener<Opened extends Committable> {
   /** Opens the session of a request; a new one wherever it brings none that is good. */
   abstract admit(view: RequestView): Maybe<Opened>
 
+  /** Takes a token out of a request's target, where sessions travel so. */
+  hideToken(_view: RequestView): void {}
+
   /** Tells of a failure that no caller is there to be told of. */
   abstract report(error: unknown, id: SessionId | null): void
 
   of(request: object): Opened {
-    const session = this.#opened.get(request)
+    const session = this.#of(request) ?? this.#within(request)
     if (session !== undefined) return session
     throw new SojournError(
       'ERR_SOJOURN_NO_SESSION',
@@ -56,9 +63,19 @@ export abstract class Opener<Opened extends Committable> {
     )
   }
 
+  /** Frameworks such as Fastify have a request of their own around the one that the session was opened for. */
+  #within(request: { readonly raw?: unknown }): Opened | undefined {
+    const { raw } = request
+    return typeof raw === 'object' && raw !== null ? this.#of(raw) : undefined
+  }
+
+  #of(request: object): Opened | undefined {
+    return (request as Record<symbol, Opened | undefined>)[this.#key]
+  }
+
   /** The session of a request that an adapter brings, opened once: at once where nothing must be waited for. */
   openFor(request: object, view: RequestView): Maybe<Opened> {
-    const known = this.#opened.get(request)
+    const known = this.#of(request)
     if (known !== undefined) return known
     const opened = this.admit(view)
     if (isPromise(opened)) return opened.then((session) => this.#keep(request, session))
@@ -66,12 +83,12 @@ export abstract class Opener<Opened extends Committable> {
   }
 
   #keep(request: object, session: Opened): Opened {
-    this.#opened.set(request, session)
+    ;(request as Record<symbol, Opened>)[this.#key] = session
     return session
   }
 
   has(request: object): boolean {
-    return this.#opened.has(request)
+    return this.#of(request) !== undefined
   }
 }
 
