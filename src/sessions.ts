@@ -14,6 +14,7 @@ import type { MaxPerUser } from './core/max-per-user.ts'
 import type { MergeRules } from './core/merge.ts'
 import { resolvePolicy, type TimeoutOptions } from './core/policy.ts'
 import type { PolicyName } from './core/presets.ts'
+import { RecentContent } from './core/recent-content.ts'
 import { parseSize, type Size } from './core/size.ts'
 import { Sealing } from './core/sealing/sealing.ts'
 import { resolveTheft, type TheftOptions, type TheftSignal } from './core/theft.ts'
@@ -138,6 +139,7 @@ export function createSessions<Data extends object>(options: SessionsOptions<Dat
       maxSize: parseSize(options.maxDataSize ?? '1 MB', 'maxDataSize'),
       migrate: options.migrate,
     }),
+    recent: sealing === null ? new RecentContent() : null,
     rules: options.merge ?? {},
     epoch: options.epoch,
   }

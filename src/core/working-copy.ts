@@ -1,14 +1,17 @@
 import { adopt, sameContent } from './adopt.ts'
 import type { Rework } from './commit.ts'
 import type { Content, ContentFormat } from './content.ts'
+import type { RecentContent } from './recent-content.ts'
 import type { SessionRecord } from './store.ts'
+import type { SessionId } from './token.ts'
 
 /** The content that one request works on: decoded when it is first looked at, compared at the commit with what it was. */
 export class WorkingCopy<Data extends object> {
   readonly #format: ContentFormat<Data>
   readonly #onUnreadable: (error: unknown) => void
   /** Where the text that it started from is to be read: to open it may cost, and is for those who look. */
-  #record: Pick<SessionRecord, 'data'> | null
+  #record: Pick<SessionRecord, 'id' | 'data'> | null
+  readonly #recent: RecentContent<Data> | null
   /** The stored text that it started from; null for the initial content, and until it is read. */
   #text: string | null = null
   #base: Content<Data> | null = null
@@ -16,9 +19,16 @@ export class WorkingCopy<Data extends object> {
   /** The lists and objects of `#mine` that are our own, and may be changed in place. */
   #made: object[] = []
 
-  constructor(format: ContentFormat<Data>, record: Pick<SessionRecord, 'data'> | null, onUnreadable: (error: unknown) => void) {
+  /** @param recent where the decoded content of a record may be found, and is left for others */
+  constructor(
+    format: ContentFormat<Data>,
+    record: Pick<SessionRecord, 'id' | 'data'> | null,
+    recent: RecentContent<Data> | null,
+    onUnreadable: (error: unknown) => void,
+  ) {
     this.#format = format
     this.#record = record
+    this.#recent = recent
     this.#onUnreadable = onUnreadable
   }
 
@@ -52,14 +62,15 @@ export class WorkingCopy<Data extends object> {
     return this.#mine
   }
 
-  /** This text was stored: changes count from there. What the handler changed while that was on its way stays a change. */
-  rebase(text: string, rework: Rework<Data>): void {
+  /** This text, which decodes to `content`, was stored: changes count from there. What the handler changed while that was on its way stays a change. */
+  rebase(id: SessionId, text: string, content: Content<Data> | null, rework: Rework<Data>): void {
     const mine = this.#mine
     const next = mine === null ? null : rework(mine)
     if (next !== null && next !== mine) this.become(next)
     this.#record = null
     this.#text = text
-    this.#base = null
+    this.#base = content
+    if (content !== null) this.#recent?.keep(id, text, content)
   }
 
   /** Back to the initial content, in the same objects. */
@@ -84,10 +95,15 @@ export class WorkingCopy<Data extends object> {
   }
 
   #read(): Content<Data> {
+    const id = this.#record?.id
     const text = this.baseText
     if (text === null) return this.#format.initial()
+    const known = id === undefined ? null : this.#recent?.find(id, text)
+    if (known) return known
     try {
-      return this.#format.decode(text)
+      const content = this.#format.decode(text)
+      if (id !== undefined) this.#recent?.keep(id, text, content)
+      return content
     } catch (error) {
       if (!this.#format.isUnreadable(error)) throw error
       this.#onUnreadable(error)

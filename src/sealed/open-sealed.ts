@@ -52,7 +52,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#record = opened?.record ?? null
     this.#oldKey = opened?.isCurrent === false
     this.#isNew = opened === null
-    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, null, (error) => this.report(error))
   }
 
   get data(): Data {
@@ -228,7 +228,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#owed = issued.headers
     this.#oldKey = false
     this.#touchAsked = false
-    this.#copy.rebase(data, (mine) => mine)
+    this.#copy.rebase(this.#record!.id, data, null, (mine) => mine)
   }
 
   #issue(record: SealedRecord): Issued {
@@ -243,7 +243,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#owed = headers
     this.#isOwn = true
     this.#oldKey = false
-    this.#copy.rebase(record.data, rework)
+    this.#copy.rebase(record.id, record.data, null, rework)
   }
 
   /** From here on this request has a new visitor's session, of which nothing is sealed. */

@@ -1,0 +1,35 @@
+import type { Content } from './content.ts'
+import type { SessionId } from './token.ts'
+
+interface Entry<Data> {
+  readonly text: string
+  readonly content: Content<Data>
+}
+
+/** 2^11: `placeOf` shifts by 32 - 11. */
+const places = 2048
+/** So that what is kept here stays below some 30 MB, whatever sessions hold. */
+const longestKept = 4000
+
+/**
+ * The decoded content of the sessions that were read or written last, so that one whose text is still the same need not be parsed
+ * again: a copy of what was parsed takes a tenth of the time. Each session has one place, which others may have too; a place is
+ * found by two characters of the ID, which are random. Nobody changes what is kept here: requests work on copies.
+ */
+export class RecentContent<Data> {
+  readonly #entries: (Entry<Data> | undefined)[] = Array.from({ length: places }, () => undefined)
+
+  find(id: SessionId, text: string): Content<Data> | null {
+    const entry = this.#entries[placeOf(id)]
+    return entry !== undefined && entry.text === text ? entry.content : null
+  }
+
+  keep(id: SessionId, text: string, content: Content<Data>): void {
+    if (text.length <= longestKept) this.#entries[placeOf(id)] = { text, content }
+  }
+}
+
+function placeOf(id: SessionId): number {
+  // Fibonacci hashing: the characters lie close together in their alphabet.
+  return Math.imul(id.charCodeAt(14) * 128 + id.charCodeAt(15), 0x9e3779b1) >>> 21
+}
