@@ -51,11 +51,10 @@ const isDecorated = Symbol('sojourn.session')
  * `sessions.of(request)`, typed, and `request.session`. Whether a connection is https, and from where, is what Fastify says: its
  * option `trustProxy` holds. Where `url()` is among the transports, the application needs `rewriteUrl(sessions)` as well.
  */
-export function session(
+export async function session(
   app: FastifyApplication & { [isDecorated]?: true },
   { sessions, ...options }: SessionPluginOptions,
-  registered: (error?: Error) => void,
-): void {
+): Promise<void> {
   const opener = openerOf(sessions)
   const { trustProxy, travelsInLinks } = opener
   if (app[isDecorated] === undefined) {
@@ -82,17 +81,16 @@ export function session(
           enter(request, res, late)
           done()
         }
-        opened.then(ready, done)
+        opened.then(ready, (error: unknown) => done(toTell(error)))
         return
       }
       enter(request, res, opened)
     } catch (error) {
       guardAddress(view, res)
-      return done(error as Error)
+      return done(toTell(error))
     }
     done()
   })
-  registered()
 }
 
 // As fastify-plugin does: the hook and request.session are for the application that registers, not for a context of the plugin's own.
@@ -101,6 +99,13 @@ Object.assign(session, {
   [Symbol.for('fastify.display-name')]: 'sojourn',
   [Symbol.for('plugin-meta')]: { name: 'sojourn', fastify: '5.x' },
 })
+
+/** Fastify answers an error's message to the client, who need not know what a store said of itself: the log has that as the cause. */
+function toTell(error: unknown): Error {
+  if (!(error instanceof SojournError)) return error as Error
+  if (error.status !== 503) return error
+  return new SojournError(error.code, 'The session could not be opened; try again.', { cause: error })
+}
 
 /** What clients asked for whose URL went through `rewriteUrl`: with the token, until the session is opened. */
 const targets = new WeakMap<object, string>()
