@@ -42,7 +42,7 @@ export function session(
     const view = new ExpressView(req, opener.trustProxy)
     const ready = (opened: Committable): void => {
       guard(req, res, original, opened, options)
-      if (!current.has(req)) current.set(req, opened)
+      ;(req as WithSession)[current] ??= opened
       // For templates, which don't see the request.
       if (opener.travelsInLinks) (res as ExpressResponse).locals['sessionUrl'] = (to: string) => opened.url!(to)
       next()
@@ -92,7 +92,11 @@ class ExpressView extends NodeView {
 /** Where Express keeps what it made of a URL, with the URL itself. */
 const parsedCopies = ['_parsedUrl', '_parsedOriginalUrl']
 
-const current = new WeakMap<object, unknown>()
+/** Where a request keeps what `req.session` is: a WeakMap is too dear, as in `Opener`. */
+const current = Symbol('sojourn.express')
+
+type WithSession = object & { [current]?: unknown }
+
 const prepared = new WeakMap<ServerResponse, Original>()
 
 /**
@@ -106,8 +110,8 @@ function prepare(app: Application): Original {
   if (known !== undefined) return known
   const original = hook(response)
   Object.defineProperty(ancestorOf(app.request, IncomingMessage.prototype), 'session', {
-    get(this: object) {
-      return current.get(this)
+    get(this: WithSession) {
+      return this[current]
     },
     set(this: object, value: unknown) {
       Object.defineProperty(this, 'session', { value, writable: true, configurable: true, enumerable: true })

@@ -1,10 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { isGone, SojournError } from '../core/errors.ts'
 import type { Committable } from '../core/opener.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
+import { setHeaders } from './write-head.ts'
 
 /** How an adapter commits. */
 export interface CommitOptions {
@@ -42,14 +43,15 @@ interface Call {
 export class Gate {
   state: 'idle' | 'pending' | 'open' | 'failed' = 'idle'
   ended = false
-  readonly #waiting: Call[] = []
+  // Made when they are needed: on a store that answers at once they never are.
+  #waiting: Call[] | null = null
   readonly #sessions: Committable[] = []
   readonly #req: IncomingMessage
   readonly #res: NodeResponse
   readonly #original: Original
   readonly #options: CommitOptions
   #drain = false
-  readonly #drains: (() => void)[] = []
+  #drains: (() => void)[] | null = null
   /** The answer's status says that changes are not to be committed. */
   #leftOut = false
 
@@ -66,16 +68,53 @@ export class Gate {
 
   /** Commits, at the first sign of an answer. Afterwards the state is open, failed, or pending. */
   begin(): void {
+    if (this.#settle(null)) this.#open()
+  }
+
+  /**
+   * The same for a head that brings headers of its own, none of which is one that a session adds: they are set only where the
+   * answer has to wait or fails.
+   *
+   * @returns what is to be written as the head: these and the session's; null where the state is not open
+   */
+  beginWith(given: OutgoingHttpHeaders): OutgoingHttpHeaders | null {
+    if (!this.#settle(given)) return null
+    this.state = 'open'
+    const headers = { ...given }
+    for (const session of this.#sessions) {
+      for (const [name, value] of session.headers()) {
+        // The second session's: they may be of one name.
+        if (headers[name] === undefined) headers[name] = value
+        else if (name === 'Set-Cookie') headers[name] = [headers[name] as string | string[], value].flat()
+        else headers[name] = name === 'Cache-Control' ? cacheControl(headers[name], value) : value
+      }
+    }
+    this.watch()
+    return headers
+  }
+
+  /** The headers that `beginWith` answered did not go out after all. */
+  addHeaders(): void {
+    for (const session of this.#sessions) {
+      for (const [name, value] of session.headers()) this.#addHeader(name, value)
+    }
+  }
+
+  /** @returns whether the commit is done */
+  #settle(given: OutgoingHttpHeaders | null): boolean {
     this.state = 'pending'
-    const isPublic = /\bpublic\b|\bs-maxage\b/i.test(String(this.#res.getHeader('cache-control') ?? ''))
+    const set = this.#res.getHeader('cache-control')
+    const isPublic = set !== undefined && /\bpublic\b|\bs-maxage\b/i.test(String(set))
     let committed: Maybe<void>
     try {
       committed = this.#commit(0, isPublic)
     } catch (error) {
+      setHeaders(this.#res, this.#original, given)
       this.#fail(error)
-      return
+      return false
     }
-    if (!isPromise(committed)) return this.#open()
+    if (!isPromise(committed)) return true
+    setHeaders(this.#res, this.#original, given)
     // As if the head were out: what is set from here on is too late, whichever store there is.
     const { statusCode, statusMessage } = this.#res
     committed.then(
@@ -86,6 +125,7 @@ export class Gate {
       },
       (error: unknown) => this.#finish(() => this.#fail(error)),
     )
+    return false
   }
 
   #commit(first: number, isPublic: boolean): Maybe<void> {
@@ -114,7 +154,7 @@ export class Gate {
     try {
       work()
       let isFull = false
-      for (const { run } of this.#waiting.splice(0)) isFull = run() === false
+      for (const { run } of this.#takeWaiting()) isFull = run() === false
       // Where the last write found no room, the response itself tells when there is.
       if (this.#drain && (this.state === 'failed' || (!this.ended && !isFull))) this.#drained()
     } catch (error) {
@@ -124,14 +164,12 @@ export class Gate {
 
   #drained(): void {
     this.#res.emit('drain')
-    for (const listener of this.#drains) listener.call(this.#res)
+    for (const listener of this.#drains ?? []) listener.call(this.#res)
   }
 
   #open(): void {
     this.state = 'open' // First: Node's appendHeader calls the response's own setHeader.
-    for (const session of this.#sessions) {
-      for (const [name, value] of session.headers()) this.#addHeader(name, value)
-    }
+    this.addHeaders()
     this.watch()
   }
 
@@ -162,7 +200,7 @@ export class Gate {
     // The handler goes on with an answer that nobody will get.
     this.state = 'failed'
     this.ended = true
-    for (const { args } of this.#waiting.splice(0)) swallow(args)
+    for (const { args } of this.#takeWaiting()) swallow(args)
     // A response that has finished lets a piped source go, unread: its end would never come.
     res.on('unpipe', (source: Readable) => source.resume())
   }
@@ -203,17 +241,23 @@ export class Gate {
     res.statusCode = error.status
     res.setHeader('Cache-Control', 'no-store')
     for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value)
-    for (const session of this.#sessions) for (const [name, value] of session.headers()) this.#addHeader(name, value)
+    this.addHeaders()
     return res
   }
 
   /** Tells this listener of the end of the waiting, since it does not hear the response itself. */
   tellDrained(listener: () => void): void {
-    if (this.state === 'idle' || this.state === 'pending') this.#drains.push(listener)
+    if (this.state === 'idle' || this.state === 'pending') (this.#drains ??= []).push(listener)
   }
 
   later(run: () => unknown, args: readonly unknown[] = []): void {
-    this.#waiting.push({ run, args })
+    ;(this.#waiting ??= []).push({ run, args })
+  }
+
+  #takeWaiting(): Call[] {
+    const waiting = this.#waiting ?? []
+    this.#waiting = null
+    return waiting
   }
 
   /** A write that has to wait: the handler is told to wait as well. */

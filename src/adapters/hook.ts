@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
 import type { Committable } from '../core/opener.ts'
 import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
@@ -81,26 +81,34 @@ const known = new WeakMap<object, { readonly original: Original; readonly method
 
 function methodsFor(prototype: NodeResponse): { readonly original: Original; readonly methods: Methods } {
   let made = known.get(prototype)
-  if (made === undefined) known.set(prototype, (made = methodsOver(prototype, disguise)))
+  if (made === undefined) {
+    made = methodsOver(prototype, (res) => holdBack(res, made!.methods))
+    known.set(prototype, made)
+  }
   return made
 }
 
 /**
- * Puts the gate before the methods of one response, by plain assignments, always in the same order, so that all responses stay of
- * one shape: that costs nothing that can be measured. A prototype with the methods on it, given to each response by
- * `Object.setPrototypeOf`, cost 30 µs a request: Node's code lost its inline caches, and responses outlived their requests.
+ * Puts the gate before what begins an answer of one response, by plain assignments, always in the same order, so that all
+ * responses stay of one shape: that costs nothing that can be measured. A prototype with the methods on it, given to each response
+ * by `Object.setPrototypeOf`, cost 30 µs a request: Node's code lost its inline caches, and responses outlived their requests.
  */
-function putOn(res: NodeResponse & { _implicitHeader?: () => void }, methods: Methods): void {
+function putOn(res: NodeResponse, methods: Methods): void {
   res.writeHead = methods.writeHead
   res.write = methods.write as NodeResponse['write']
   res.end = methods.end as NodeResponse['end']
   res.flushHeaders = methods.flushHeaders
+  if ('writeHeader' in res) res.writeHeader = methods.writeHead // Node's old name for the same.
+}
+
+/** The rest of the methods, for a response that has to wait, or whose handler goes on after the commit failed. */
+function holdBack(res: NodeResponse, methods: Methods): void {
   res.setHeader = methods.setHeader
   res.appendHeader = methods.appendHeader
   res.removeHeader = methods.removeHeader
-  if (res._implicitHeader !== undefined) res._implicitHeader = methods._implicitHeader
-  // Node's old name for the same.
-  if ('writeHeader' in res) res.writeHeader = methods.writeHead
+  const { _implicitHeader } = methods
+  if ('_implicitHeader' in res) Object.assign(res, { _implicitHeader })
+  disguise(res)
 }
 
 /**
@@ -109,7 +117,7 @@ function putOn(res: NodeResponse & { _implicitHeader?: () => void }, methods: Me
  */
 export function hook(prototype: Prototype): Original {
   const { original, methods } = methodsOver(prototype, () => {})
-  const hasImplicit = prototype._implicitHeader !== undefined
+  const hasImplicit = '_implicitHeader' in prototype
   for (const [name, value] of Object.entries(methods)) {
     if (name === '_implicitHeader' && !hasImplicit) continue
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
@@ -139,8 +147,8 @@ function disguise(target: NodeResponse): void {
   })
 }
 
-/** @param whenPending called with a response that begins to wait for its commit */
-function methodsOver(prototype: Prototype, whenPending: (res: NodeResponse) => void): { original: Original; methods: Methods } {
+/** @param hold called with a response whose own head is not to go out by now, or at all */
+function methodsOver(prototype: Prototype, hold: (res: NodeResponse) => void): { original: Original; methods: Methods } {
   const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader, _implicitHeader } = prototype
   const original: Original = {
     writeHead,
@@ -154,7 +162,7 @@ function methodsOver(prototype: Prototype, whenPending: (res: NodeResponse) => v
   }
   const begin = (res: NodeResponse, gate: Gate): void => {
     gate.begin()
-    if (pendingOf(gate)) whenPending(res)
+    if (gate.state !== 'open') hold(res)
   }
   const beginBy = (res: NodeResponse, gate: Gate, call: () => void): void => {
     begin(res, gate)
@@ -173,7 +181,15 @@ function methodsOver(prototype: Prototype, whenPending: (res: NodeResponse) => v
         return refuseHead(this, gate, () => writeHead.apply(this, args as WriteHeadArguments))
       this.statusCode = status
       if (typeof reason === 'string') this.statusMessage = reason
-      setHeaders(this, original, typeof reason === 'string' ? headers : (headers ?? reason))
+      const given = typeof reason === 'string' ? headers : (headers ?? reason)
+      if (isApart(this, given)) {
+        const all = gate.beginWith(given)
+        if (all !== null) return goOut(this, gate, original, status, all)
+        hold(this)
+        if (pendingOf(gate)) gate.later(() => writeHead.call(this, status))
+        return this
+      }
+      setHeaders(this, original, given)
       beginBy(this, gate, () => writeHead.call(this, status)) // The reason stands in statusMessage, the headers are set.
       return this
     },
@@ -219,6 +235,39 @@ function methodsOver(prototype: Prototype, whenPending: (res: NodeResponse) => v
     removeHeader: whileUnsent('remove', removeHeader),
   }
   return { original, methods }
+}
+
+/**
+ * Whether headers of a head can be passed on as they are, with the session's beside them, which spares setting each: there is
+ * none that a session has a say in, and none that Node refuses, which it must before anything is committed.
+ */
+function isApart(res: NodeResponse, given: unknown): given is OutgoingHttpHeaders {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || 'stream' in res) return false
+  if (res.getHeader('cache-control') !== undefined || res.getHeader('set-cookie') !== undefined) return false
+  const headers = given as OutgoingHttpHeaders
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (value === undefined || ofSessions(name)) return false
+    validateHeaderName(name)
+    validateHeaderValue(name, value as string)
+  }
+  return true
+}
+
+const namesOfSessions = new Set(['set-cookie', 'cache-control', 'clear-site-data', 'referrer-policy'])
+
+function ofSessions(name: string): boolean {
+  const { length } = name // First, since it tells most names apart.
+  return (length === 10 || length === 13 || length === 15) && namesOfSessions.has(name.toLowerCase())
+}
+
+function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeaders): NodeResponse {
+  try {
+    return writeHead.call(res, status, headers)
+  } catch (error) {
+    if (!res.headersSent) gate.addHeaders() // Another answer will be tried.
+    throw error
+  }
 }
 
 // The state changes inside gate.begin(), which TypeScript's narrowing can't see.

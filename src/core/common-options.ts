@@ -11,7 +11,7 @@ export interface CommonOptions<Data extends object> {
   readonly initial?: (() => Data) | undefined
   /**
    * Whether a proxy in front may say, by X-Forwarded-Proto and X-Forwarded-For, how and from where the client came. It must
-   * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead.
+   * overwrite or append to what clients send. Express applications say it by `app.set('trust proxy', …)` instead, Fastify's by their own `trustProxy`.
    * @default false
    */
   readonly trustProxy?: boolean | undefined

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { session as expressSession } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import { application, counting, expressRows, sids } from './express-application.ts'
+import { application as fastifyApplication, fastifyRows } from './fastify-application.ts'
 import { site, type SiteOptions, type VisitedSite } from './site.ts'
 
 const limits = { anonymousTotal: 1 }
@@ -22,6 +24,18 @@ const rows: { name: string; start: () => Promise<VisitedSite> }[] = [
           app.get('/', (req, res) => void res.send(String(sessions.of(req).data.count)))
         },
         { limits },
+      ),
+  })),
+  ...fastifyRows.map((row) => ({
+    name: `Fastify 5, a store that answers ${row.answers}`,
+    start: () =>
+      fastifyApplication(
+        row,
+        async (app, sessions) => {
+          await app.register(fastifySession, { sessions })
+          app.get('/', (request) => String((sessions.of(request).data.count += 1)))
+        },
+        { sessions: { limits } },
       ),
   })),
 ]

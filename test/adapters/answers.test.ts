@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AnsweringServer, bareServer, type Notes, sessionServer } from './answers/servers.ts'
+import { type AnsweringServer, bareServer, type Notes, servings, sessionServer } from './answers/servers.ts'
 import { type Way, ways } from './answers/ways.ts'
 import { watchedStore, type WatchedStore } from './watched-store.ts'
 import { type Answer, type Connection, type Protocol, valueOf, valuesOf } from './wire.ts'
@@ -13,7 +13,9 @@ const stores = [
 
 const plain = { method: 'GET', path: '/plain' }
 
-describe.each(protocols)('over %s', (protocol) => {
+const rows = servings.flatMap((serving) => protocols.map((protocol) => ({ serving, adapter: serving.adapter, protocol })))
+
+describe.each(rows)('$adapter, over $protocol', ({ serving, protocol }) => {
   const table = ways.filter(({ http1Only }) => !(http1Only && protocol === 'http2'))
   const plainOutcomes = new Map<Way, Promise<Outcome<null>>>()
   let bare: AnsweringServer<null>
@@ -26,7 +28,7 @@ describe.each(protocols)('over %s', (protocol) => {
   }
 
   beforeAll(async () => {
-    bare = await bareServer(protocol, ways)
+    bare = await bareServer(serving, protocol, ways)
   })
   afterAll(() => bare.close())
 
@@ -36,7 +38,7 @@ describe.each(protocols)('over %s', (protocol) => {
 
     beforeAll(async () => {
       store = watchedStore(delay)
-      server = await sessionServer(protocol, ways, store)
+      server = await sessionServer(serving, protocol, ways, store)
     })
     afterAll(() => server.close())
 

@@ -1,5 +1,7 @@
 import { session } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import { expressVersions } from './express-application.ts'
+import { application as fastifyApplication } from './fastify-application.ts'
 import { listen } from './server.ts'
 import { site, type SiteHandler, siteOf, type SiteOptions, type VisitedSite } from './site.ts'
 
@@ -23,5 +25,20 @@ export const everyAdapter: {
         })
         return listen(app)
       }, options),
+  })),
+  ...[false, true].map((http2) => ({
+    adapter: http2 ? 'Fastify 5 on http2' : 'Fastify 5',
+    start: (handler: SiteHandler, { delay = 0, sessions: given = {} }: Pick<SiteOptions, 'delay' | 'sessions'> = {}) =>
+      fastifyApplication(
+        { delay },
+        async (app, sessions) => {
+          await app.register(fastifySession, { sessions })
+          app.all('/*', async (request, reply) => {
+            await handler(request.raw, reply.raw, sessions.of(request))
+            return reply
+          })
+        },
+        { http2, sessions: given },
+      ),
   })),
 ]

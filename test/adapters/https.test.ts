@@ -3,11 +3,14 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { connect } from 'node:http2'
 import { request } from 'node:https'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import fastify from 'fastify'
 import { session } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import { withSession } from '../../src/adapters/node.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { type Certificate, selfSigned } from './certificate.ts'
 import { expressVersions } from './express-application.ts'
+import { listenerOf } from './fastify-application.ts'
 import { type Listening, listen } from './server.ts'
 import type { Data } from './site.ts'
 
@@ -53,6 +56,20 @@ const servers: { server: string; http2: boolean; serve: Serve }[] = [
       app.use(session(sessions))
       app.use((req, res, next) => void answer(req, res, sessions.of(req)).catch(next))
       return open(listen(app, { ...(tls && { tls }) }))
+    }) satisfies Serve,
+  })),
+  ...[false, true].map((http2) => ({
+    server: http2 ? 'Fastify 5 on http2' : 'Fastify 5',
+    http2,
+    serve: (async (options, tls, trust = false) => {
+      const app = fastify({ trustProxy: trust })
+      const sessions = fresh(options)
+      await app.register(fastifySession, { sessions })
+      app.all('/*', async (request, reply) => {
+        await answer(request.raw, reply.raw, sessions.of(request))
+        return reply
+      })
+      return await open(listen(listenerOf(app), { http2, ...(tls && { tls }) }))
     }) satisfies Serve,
   })),
 ]

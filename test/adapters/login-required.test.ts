@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { session as expressSession } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import type { SessionEvents } from '../../src/core/events.ts'
 import type { Session } from '../../src/core/session.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts'
 import { application, expressRows } from './express-application.ts'
+import { application as fastifyApplication, fastifyRows } from './fastify-application.ts'
 import { type Data, site, type SiteOptions, type VisitedSite } from './site.ts'
 import { type Answer, valueOf, valuesOf } from './wire.ts'
 
@@ -40,6 +42,18 @@ const rows: { name: string; start: (options: Options) => Promise<VisitedSite> }[
           app.use((req, res, next) => void serve(req.originalUrl, sessions.of(req)).then((text) => res.send(text), next))
         },
         options,
+      ),
+  })),
+  ...fastifyRows.map((row) => ({
+    name: `Fastify 5, a store that answers ${row.answers}`,
+    start: (options: Options) =>
+      fastifyApplication(
+        row,
+        async (app, sessions) => {
+          await app.register(fastifySession, { sessions })
+          app.get('/*', (request) => serve(request.url, sessions.of(request)))
+        },
+        { sessions: options, fastify: () => ({ trustProxy: true }) },
       ),
   })),
 ]

@@ -3,12 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:http2'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import fastify from 'fastify'
 import { session as express } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import { withSession } from '../../src/adapters/node.ts'
 import type { SealedSession, SealedSessions } from '../../src/sealed.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { DelayedStore } from '../core/delayed-store.ts'
 import { expressVersions } from '../adapters/express-application.ts'
+import { listenerOf } from '../adapters/fastify-application.ts'
 import { listen } from '../adapters/server.ts'
 import { type Data, Jar, newKey, site, text } from './site.ts'
 
@@ -40,6 +43,18 @@ const adapters: [name: string, mount: (sessions: SealedSessions<Data>, handler: 
       return app
     },
   ]),
+  [
+    'Fastify 5',
+    (sessions, handler) => {
+      const app = fastify({ trustProxy: 'loopback' })
+      void app.register(fastifySession, { sessions })
+      app.all('/*', async (request, reply) => {
+        await handler(sessions.of(request), request.raw, reply.raw)
+        return reply
+      })
+      return listenerOf(app)
+    },
+  ],
   [
     'by hand',
     (sessions, handler) => (req, res) => {

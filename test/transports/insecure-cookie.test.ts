@@ -1,9 +1,12 @@
 import { setImmediate as tick } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import fastify from 'fastify'
 import { session } from '../../src/adapters/express.ts'
+import { session as fastifySession } from '../../src/adapters/fastify.ts'
 import { withSession } from '../../src/adapters/node.ts'
 import { createSessions, type SessionsOptions } from '../../src/sessions.ts'
 import { expressVersions } from '../adapters/express-application.ts'
+import { listenerOf } from '../adapters/fastify-application.ts'
 import { listen } from '../adapters/server.ts'
 import { type Asked, connection } from '../adapters/wire.ts'
 
@@ -52,6 +55,20 @@ const adapters: { adapter: string; visit: Visit }[] = [
       return askAll(app, asked)
     }) satisfies Visit,
   })),
+  {
+    adapter: 'Fastify 5',
+    visit: async (options, asked, trust = false) => {
+      const sessions = createSessions<Data>({ ...options, initial: () => ({ count: 0 }) })
+      onTestFinished(() => sessions.close())
+      const app = fastify({ trustProxy: trust })
+      await app.register(fastifySession, { sessions })
+      app.all('/', (request, reply) => {
+        if (request.method === 'POST') sessions.of(request).data.count += 1
+        void reply.send()
+      })
+      return await askAll(listenerOf(app), asked)
+    },
+  },
 ]
 
 async function askAll(listener: Parameters<typeof listen>[0], asked: readonly Partial<Asked>[]): Promise<readonly string[]> {

@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createHttp2Server, createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
+import fastify, { type FastifyPluginAsync, type FastifyRequest } from 'fastify'
 import { expectTypeOf } from 'vitest'
 import { session } from '../../src/adapters/express.ts'
+import { rewriteUrl, session as fastifySession } from '../../src/adapters/fastify.ts'
 import { type CommitOptions, withSession } from '../../src/adapters/node.ts'
 import { createSessions, type Session, type SojournError } from '../../src/index.ts'
 
@@ -80,3 +82,27 @@ app.post('/cart', (req: Request<object, unknown, { sku: string }>, res: Response
 })
 // @ts-expect-error sessions are needed
 session()
+
+// Fastify: as a plugin of an application or a context, on http and http2; the session is typed without declaration merging.
+const server = fastify({ rewriteUrl: rewriteUrl(sessions) })
+await server.register(fastifySession, { sessions, ...options, prefix: '/shop' })
+fastify({ rewriteUrl: rewriteUrl(sessions, (request: IncomingMessage) => request.url ?? '/') })
+const secure = fastify({ http2: true, https: {} })
+await secure.register(fastifySession, { sessions })
+const plugin: FastifyPluginAsync<{ sessions: typeof sessions }> = fastifySession
+void plugin
+
+server.post<{ Body: { sku: string } }>('/cart', async (request, reply) => {
+  const { data } = sessions.of(request)
+  expectTypeOf(data).toEqualTypeOf<ShopData>()
+  expectTypeOf(sessions.of(request.raw)).toEqualTypeOf<Session<ShopData>>()
+  expectTypeOf(request.getDecorator<Session<ShopData>>('session')).toEqualTypeOf<Session<ShopData>>()
+  data.cart.push(request.body.sku)
+  return reply.redirect('/cart', 303)
+})
+secure.get('/', (request) => sessions.of(request).data.cart.length)
+server.addHook('preHandler', async (request: FastifyRequest) => expectTypeOf(sessions.of(request).data).toEqualTypeOf<ShopData>())
+// @ts-expect-error sessions are needed
+await server.register(fastifySession, {})
+// @ts-expect-error misspelt
+await server.register(fastifySession, { sessions, commitOnError: true })

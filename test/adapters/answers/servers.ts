@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import fastify, { type FastifyInstance } from 'fastify'
+import { session } from '../../../src/adapters/fastify.ts'
 import { withSession } from '../../../src/adapters/node.ts'
+import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/sessions.ts'
-import { listen } from '../server.ts'
+import { listenerOf } from '../fastify-application.ts'
+import { type Listening, listen } from '../server.ts'
 import type { WatchedStore } from '../watched-store.ts'
 import { connection, type Connection, type Protocol } from '../wire.ts'
 import type { Note, Way } from './ways.ts'
@@ -24,19 +28,50 @@ export interface AnsweringServer<Seen> {
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => void
 
+/** How an adapter serves handlers of Node's own requests and responses. */
+export interface Serving {
+  readonly adapter: string
+  /** Without sojourn. */
+  bare(listener: Listener, http2: boolean): Promise<Listening>
+  withSessions(sessions: Sessions<Data>, handler: (req: IncomingMessage, res: ServerResponse) => void, http2: boolean): Promise<Listening>
+}
+
+export const servings: readonly Serving[] = [
+  {
+    adapter: 'withSession',
+    bare: (listener, http2) => listen(listener, { http2 }),
+    withSessions: (sessions, handler, http2) => listen(withSession(sessions, handler), { http2 }),
+  },
+  {
+    adapter: 'Fastify 5',
+    bare: (listener, http2) => listen(listenerOf(answeringRaw(fastify(), listener)), { http2 }),
+    async withSessions(sessions, handler, http2) {
+      const app = fastify()
+      await app.register(session, { sessions })
+      return await listen(listenerOf(answeringRaw(app, handler)), { http2 })
+    },
+  },
+]
+
+/** Fastify leaves the answer to the handler; its own ways of answering are in fastify-answers.test.ts. */
+function answeringRaw(app: FastifyInstance, answer: Listener): FastifyInstance {
+  app.all('/*', (request, reply) => {
+    reply.hijack()
+    answer(request.raw, reply.raw)
+  })
+  return app
+}
+
 /** A server without sojourn, to compare with. */
-export async function bareServer(protocol: Protocol, ways: readonly Way[]): Promise<AnsweringServer<null>> {
+export async function bareServer(serving: Serving, protocol: Protocol, ways: readonly Way[]): Promise<AnsweringServer<null>> {
   const book = new NoteBook(ways)
-  return await answering(
-    protocol,
-    (req, res) => book.answer(req, res),
-    book,
-    () => null,
-  )
+  const listening = await serving.bare((req, res) => book.answer(req, res), protocol === 'http2')
+  return answering(protocol, listening, book, () => null)
 }
 
 /** The same ways of answering, each after a change to the session. */
 export async function sessionServer(
+  serving: Serving,
   protocol: Protocol,
   ways: readonly Way[],
   store: WatchedStore,
@@ -44,12 +79,12 @@ export async function sessionServer(
   const sessions = createSessions<Data>({ store, initial: () => ({ count: 0 }) })
   sessions.on('error', () => {})
   const book = new NoteBook(ways)
-  const listener = withSession(sessions, (req, res, session) => {
-    if (book.wayOf(req) !== undefined) session.data.count += 1
+  const handler: Listener = (req, res) => {
+    if (book.wayOf(req) !== undefined) sessions.of(req).data.count += 1
     book.answer(req, res)
-  })
+  }
   const look = (): ReadonlyMap<string, string> => new Map([...store.acknowledged].map(([id, { data }]) => [id, data]))
-  const server = await answering(protocol, listener, book, look)
+  const server = answering(protocol, await serving.withSessions(sessions, handler, protocol === 'http2'), book, look)
   return { ...server, close: () => server.close().then(() => sessions.close()) }
 }
 
@@ -93,7 +128,6 @@ class NoteBook {
   }
 }
 
-async function answering<Seen>(protocol: Protocol, listener: Listener, book: NoteBook, look: () => Seen): Promise<AnsweringServer<Seen>> {
-  const { port, close } = await listen(listener, { http2: protocol === 'http2' })
+function answering<Seen>(protocol: Protocol, { port, close }: Listening, book: NoteBook, look: () => Seen): AnsweringServer<Seen> {
   return { connect: () => connection(protocol, port, look), notes: (way) => book.notes(way), close }
 }
