@@ -18,7 +18,7 @@ export interface Language {
   /** Programs that must be on the PATH. */
   readonly needs: readonly string[]
   readonly env?: NodeJS.ProcessEnv
-  /** Seconds under load before it is as fast as it will be. */
+  /** How many requests of each kind it answers before it is as fast as it will be. */
   readonly warmUp: number
   /** @returns the command that starts the server, without mode and port, once it is built if need be */
   build(): Promise<readonly [string, ...string[]]>
@@ -46,7 +46,7 @@ export const node: Language = {
   names: { memory: 'sojourn, memory', redis: 'sojourn, Redis' },
   bare: 'node:http',
   needs: [],
-  warmUp: 3,
+  warmUp: 50_000,
   build: async () => [process.execPath, fileURLToPath(here('sojourn.mjs'))],
   versions: async () => `sojourn ${found('../../package.json', /"version": "(.*)"/g)}, Node ${process.versions.node}`,
 }
@@ -56,7 +56,7 @@ const go: Language = {
   bare: 'net/http',
   needs: ['go'],
   env: { GOMAXPROCS: '1' },
-  warmUp: 3,
+  warmUp: 10_000,
   async build() {
     const sources = ['scs/main.go', 'scs/go.mod', 'scs/go.sum'].map(here)
     const program = await built('scs', sources, 'Building the benchmark of scs (once) …', async (path) => {
@@ -71,7 +71,7 @@ const rust: Language = {
   names: { memory: 'tower-sessions, memory', redis: 'tower-sessions, Redis' },
   bare: 'axum',
   needs: ['cargo', 'rustc'],
-  warmUp: 3,
+  warmUp: 10_000,
   async build() {
     const files = ['Cargo.toml', 'Cargo.lock', ...['answer', 'bare', 'main', 'routes', 'sessions'].map((name) => `src/${name}.rs`)]
     const sources = files.map((name) => here(`tower/${name}`))
@@ -97,7 +97,7 @@ const java: Language = {
   names: { memory: "Tomcat's own sessions, memory", redis: 'Spring Session, Redis' },
   bare: 'Spring MVC on Tomcat',
   needs: ['mvn', 'javac', 'java'],
-  warmUp: 10,
+  warmUp: 50_000,
   async build() {
     const files = ['Answer', 'BareController', 'Server', 'SessionController'].map((name) => `java/bench/${name}.java`)
     const settings = ['', '-bare', '-memory'].map((name) => `resources/application${name}.properties`)

@@ -18,8 +18,8 @@ export const row: Row = {
     'server in the same round, which is loaded in turn with it and sent the same cookies; medians of five rounds. wrk with one thread and 32 ' +
     'connections on one core, one server at a time on the other: Go with GOMAXPROCS=1, axum on a current-thread runtime, the JVM as it is, but ' +
     'that Tomcat closes no connection after its hundredth request. One session in memory, 64 in Redis. A slower bare server makes for a better ' +
-    'ratio: the µs of processor that the sessions add to a request are told with each. Redis shares the core of wrk: where a server left its own ' +
-    'idle, those two were the limit.',
+    'ratio: the µs of processor that the sessions add to a request are told with each, and the ratio that they alone would make, which is less ' +
+    'exposed to what else the machine does. Redis shares the core of wrk: where a server left its own idle, those two were the limit.',
 
   async run(tell) {
     const redis = await openRedis()
@@ -86,7 +86,8 @@ function findingsOf({ language, versions, pair, outcomes }: Contestant): Finding
       // NaN where the system does not tell.
       ...(Number.isFinite(added)
         ? [
-            `${added.toFixed(1)} µs of processor added to ${median(({ bare }) => bare.cost).toFixed(1)}`,
+            `${added.toFixed(1)} µs of processor added to ${median(({ bare }) => bare.cost).toFixed(1)}, ` +
+              `by which it would be ${median(({ bare, sessions }) => bare.cost / sessions.cost).toFixed(2)} ×`,
             `core ${percent(median(({ sessions }) => busy(sessions)))} busy, bare ${percent(median(({ bare }) => busy(bare)))}`,
           ]
         : []),
