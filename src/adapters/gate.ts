@@ -133,20 +133,22 @@ export class Gate {
     if (this.#leftOut) return
     for (let i = first; i < this.#sessions.length; i++) {
       const session = this.#sessions[i]!
-      const passOver = (error: unknown): void => {
-        // A safe request has changed nothing that its client was promised: the loss is told, and the answer goes out.
-        if (!isGone(error) || !isSafe(this.#req.method)) throw error
-        session.report(error)
-      }
       let settled: Maybe<void>
       try {
         settled = session.settle(isPublic)
       } catch (error) {
-        passOver(error)
+        this.#passOver(session, error)
         continue
       }
-      if (isPromise(settled)) return settled.catch(passOver).then(() => this.#commit(i + 1, isPublic))
+      if (isPromise(settled))
+        return settled.catch((error: unknown) => this.#passOver(session, error)).then(() => this.#commit(i + 1, isPublic))
     }
+  }
+
+  /** A safe request has changed nothing that its client was promised: the loss is told, and the answer goes out. */
+  #passOver(session: Committable, error: unknown): void {
+    if (!isGone(error) || !isSafe(this.#req.method)) throw error
+    session.report(error)
   }
 
   /** Later: the handler's calls run, and what they throw ends this response alone. */

@@ -28,34 +28,41 @@ export function withSession<
   options: CommitOptions = {},
 ): (req: Req, res: Res) => void {
   const opener = openerOf(sessions)
+  const { trustProxy } = opener
+  // Closures are made for a request that has to wait, or whose handler is asynchronous: for all others they would be a cost that shows.
+  const serve = (request: Req, response: Res, session: Committable & Face): unknown => {
+    const { req, res } = nodes(request, response)
+    guardAlone(req, res, session, options)
+    return handler(request, response, session)
+  }
+  const answer = (error: unknown, request: Req, response: Res): void => {
+    const { req, res } = nodes(request, response)
+    if (!(error instanceof SojournError)) throw error
+    if (res.headersSent) {
+      // The client has the head: a broken body is all that it can be told.
+      opener.report(error, null)
+      res.destroy(error)
+    } else {
+      discardAnswer(res)
+      answerError(error, req, res)
+    }
+  }
   return (request, response) => {
-    // http2's compatibility API has what is used here of http's own classes.
-    const req = request as unknown as IncomingMessage
-    const res = response as unknown as NodeResponse
-    const answer = (error: unknown): void => {
-      if (!(error instanceof SojournError)) throw error
-      if (res.headersSent) {
-        // The client has the head: a broken body is all that it can be told.
-        opener.report(error, null)
-        res.destroy(error)
-      } else {
-        discardAnswer(res)
-        answerError(error, req, res)
-      }
-    }
-    const view = new NodeView(req, opener.trustProxy)
-    const serve = (session: Committable & Face): unknown => {
-      guardAlone(req, res, session, options)
-      return handler(request, response, session)
-    }
+    const { req, res } = nodes(request, response)
+    const view = new NodeView(req, trustProxy)
     try {
       const opened = opener.openFor(req, view)
       guardAddress(view, res)
-      const served = isPromise(opened) ? opened.then(serve) : serve(opened)
-      if (served instanceof Promise) served.catch(answer)
+      const served = isPromise(opened) ? opened.then((session) => serve(request, response, session)) : serve(request, response, opened)
+      if (served instanceof Promise) served.catch((error: unknown) => answer(error, request, response))
     } catch (error) {
       guardAddress(view, res)
-      answer(error)
+      answer(error, request, response)
     }
   }
+}
+
+/** http2's compatibility API has what is used here of http's own classes. */
+function nodes(request: object, response: object): { readonly req: IncomingMessage; readonly res: NodeResponse } {
+  return { req: request as IncomingMessage, res: response as NodeResponse }
 }

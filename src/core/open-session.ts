@@ -91,7 +91,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#record = record
     this.#shown = shown
     this.#isNew = state !== 'live'
-    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, manager.core.recent, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.core.format, state === 'live' ? record : null, manager.core.recent, this)
   }
 
   static live<Data extends object>(
@@ -370,7 +370,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   /** The headers that the response must carry, once all is settled. */
-  headers(): Header[] {
+  headers(): readonly Header[] {
     return responseHeaders(this.#manager.transports, this)
   }
 
@@ -386,7 +386,8 @@ export class OpenSession<Data extends object> implements Session<Data> {
    */
   settle(isPublic: boolean): Maybe<void> {
     this.#settled = true
-    return this.#turns.take(() => this.#settle(isPublic))
+    // A closure for each request costs as much as all else that most of them do here.
+    return this.#turns.isFree ? this.#turns.hold(this.#settle(isPublic)) : this.#turns.take(() => this.#settle(isPublic))
   }
 
   #settle(isPublic: boolean): Maybe<void> {

@@ -20,7 +20,7 @@ export interface Committable {
    */
   settle(isPublic: boolean): Maybe<void>
   /** The headers that the response must carry, once all is settled. */
-  headers(): Header[]
+  headers(): readonly Header[]
   /** Tells of a failure that the handler is not there to be told of. */
   report(error: unknown): void
   /** The response's head is out: what the handler changes from here on, nobody commits. */

@@ -16,16 +16,18 @@ export interface Outcome {
 }
 
 /** The headers that a response must carry for a session that was committed. */
-export function responseHeaders(transports: Transports, outcome: Outcome): Header[] {
+export function responseHeaders(transports: Transports, outcome: Outcome): readonly Header[] {
   const headers = tokenHeaders(transports, outcome)
   const { forgotten } = outcome
-  if (forgotten.length > 0) headers.push(['Clear-Site-Data', formatSiteData(forgotten)])
-  return headers
+  return forgotten.length === 0 ? headers : [...headers, ['Clear-Site-Data', formatSiteData(forgotten)]]
 }
 
-function tokenHeaders(transports: Transports, outcome: Outcome): Header[] {
+const none: readonly Header[] = []
+const justPrivate: readonly Header[] = [['Cache-Control', 'private']]
+
+function tokenHeaders(transports: Transports, outcome: Outcome): readonly Header[] {
   const { owed, view } = outcome
-  if (owed === null && !view.boreToken) return outcome.wasRead ? [['Cache-Control', 'private']] : []
+  if (owed === null && !view.boreToken) return outcome.wasRead ? justPrivate : none
   const headers: Header[] = [['Cache-Control', 'no-store']]
   if (view.boreToken) headers.push(transports.url!.issue(view, '', null))
   if (owed === null) return headers

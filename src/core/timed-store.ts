@@ -26,8 +26,12 @@ export class TimedStore implements Store {
   }
 
   get(id: string, options?: GetOptions): Maybe<SessionRecord | null> {
-    const isAnswer: IsAnswer = (answer) => answer === null || (isRecord(answer) && answer.id === id)
-    return this.#within('get', (call) => this.#store.get(id, call), isAnswer, options?.fresh)
+    // Written out: each request asks, and closures would take as long as a store in memory.
+    const call = new Call(options?.fresh)
+    const answer = this.#store.get(id, call)
+    if (isPromise(answer)) return this.#limited('get', call, answer, (later) => isRecordOf(id, later))
+    if (isRecordOf(id, answer)) return answer
+    throw this.#noAnswer('get', answer)
   }
 
   put(record: SessionRecord, expected: number): Maybe<boolean> {
@@ -67,8 +71,8 @@ export class TimedStore implements Store {
     return this.#store.close()
   }
 
-  #within<T>(verb: string, work: (call: Call) => Maybe<T>, isAnswer: IsAnswer = isAny, fresh?: boolean): Maybe<T> {
-    const call = new Call(fresh)
+  #within<T>(verb: string, work: (call: Call) => Maybe<T>, isAnswer: IsAnswer = isAny): Maybe<T> {
+    const call = new Call(undefined)
     const answer = work(call)
     if (isPromise(answer)) return this.#limited(verb, call, answer, isAnswer)
     if (isAnswer(answer)) return answer
@@ -118,6 +122,10 @@ function isAny(): boolean {
 
 function isBoolean(answer: unknown): boolean {
   return typeof answer === 'boolean'
+}
+
+function isRecordOf(id: string, answer: unknown): boolean {
+  return answer === null || (isRecord(answer) && answer.id === id)
 }
 
 /** Whether it has all that the core decides by. */

@@ -6,8 +6,16 @@ export class Turns {
   /** The write that is on its way. */
   #going: Promise<void> | null = null
 
+  get isFree(): boolean {
+    return this.#going === null
+  }
+
   take<T>(write: () => Maybe<T>): Maybe<T> {
-    const done = this.#going === null ? write() : this.#going.then(write)
+    return this.hold(this.#going === null ? write() : this.#going.then(write))
+  }
+
+  /** For a write that began while it was free. */
+  hold<T>(done: Maybe<T>): Maybe<T> {
     if (!isPromise(done)) return done
     const over = (): void => {
       if (this.#going === going) this.#going = null

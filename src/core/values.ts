@@ -54,10 +54,10 @@ export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Number.isNaN(a) && Number.isNaN(b)
   if (Array.isArray(a)) return Array.isArray(b) && sameLists(a, b)
+  if (isObject(a)) return isObject(b) && sameObjects(a, b)
   if (a instanceof Date) return b instanceof Date && Object.is(a.getTime(), b.getTime())
   if (a instanceof Map) return b instanceof Map && sameLists([...a], [...b])
-  if (a instanceof Set) return b instanceof Set && sameLists([...a], [...b])
-  return isObject(a) && isObject(b) && sameObjects(a, b)
+  return a instanceof Set && b instanceof Set && sameLists([...a], [...b])
 }
 
 function sameLists(a: readonly unknown[], b: readonly unknown[]): boolean {
@@ -70,14 +70,12 @@ function sameLists(a: readonly unknown[], b: readonly unknown[]): boolean {
 function sameObjects(a: Plain, b: Plain): boolean {
   let more = 0
   for (const key in a) {
-    if (a[key] !== b[key] && !same(a[key], b[key])) return false
+    const value = a[key]
+    // `undefined` is what a key that is not there seems to hold, too.
+    if (value === undefined ? b[key] !== undefined || !Object.hasOwn(b, key) : value !== b[key] && !same(value, b[key])) return false
     more++
   }
-  // As many keys, none of which holds another value; `undefined`, which is what an absent key holds too, is looked at twice.
-  for (const key in b) {
-    if (b[key] === undefined && !Object.hasOwn(a, key)) return false
-    more--
-  }
+  for (const _ in b) more--
   return more === 0
 }
 

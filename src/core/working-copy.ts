@@ -5,10 +5,14 @@ import type { RecentContent } from './recent-content.ts'
 import type { SessionRecord } from './store.ts'
 import type { SessionId } from './token.ts'
 
+interface Reporter {
+  report(error: unknown): void
+}
+
 /** The content that one request works on: decoded when it is first looked at, compared at the commit with what it was. */
 export class WorkingCopy<Data extends object> {
   readonly #format: ContentFormat<Data>
-  readonly #onUnreadable: (error: unknown) => void
+  readonly #reporter: Reporter
   /** Where the text that it started from is to be read: to open it may cost, and is for those who look. */
   #record: Pick<SessionRecord, 'id' | 'data'> | null
   readonly #recent: RecentContent<Data> | null
@@ -24,12 +28,12 @@ export class WorkingCopy<Data extends object> {
     format: ContentFormat<Data>,
     record: Pick<SessionRecord, 'id' | 'data'> | null,
     recent: RecentContent<Data> | null,
-    onUnreadable: (error: unknown) => void,
+    reporter: Reporter,
   ) {
     this.#format = format
     this.#record = record
     this.#recent = recent
-    this.#onUnreadable = onUnreadable
+    this.#reporter = reporter
   }
 
   get baseText(): string | null {
@@ -106,7 +110,7 @@ export class WorkingCopy<Data extends object> {
       return content
     } catch (error) {
       if (!this.#format.isUnreadable(error)) throw error
-      this.#onUnreadable(error)
+      this.#reporter.report(error)
       return this.#format.setAside(text)
     }
   }

@@ -52,7 +52,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#record = opened?.record ?? null
     this.#oldKey = opened?.isCurrent === false
     this.#isNew = opened === null
-    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, null, (error) => this.report(error))
+    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, null, this)
   }
 
   get data(): Data {
@@ -255,7 +255,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#copy.restart()
   }
 
-  headers(): Header[] {
+  headers(): readonly Header[] {
     if (this.#owed !== null) return [...this.#owed, ['Cache-Control', 'no-store']]
     return this.#read ? [['Cache-Control', 'private']] : []
   }
