@@ -142,6 +142,10 @@ class MemoryStore implements Store {
   /** Writes a record in the place of what is there, and gives up others until it has room. */
   #write(found: number, record: SessionRecord): void {
     const records = this.#records
+    if (found !== 0 && records.overwrite(found, record)) {
+      this.#heard(record.lastSeenAt)
+      return
+    }
     const bytes = records.encode(record)
     if (!records.couldHold()) {
       throw new SojournError(

@@ -45,6 +45,9 @@ export class Blocks {
 
   readonly #slabBytes: number
   readonly #pageShift: number
+  readonly #pageSize: number
+  /** By units: how many blocks a page has. */
+  readonly #perPage: Int32Array
   readonly #pagesInSlab: number
   readonly #pages: (Int32Array | null)[] = [null]
   /** How many pages of each slab are in use. */
@@ -62,8 +65,10 @@ export class Blocks {
     this.shift = Math.log2(slab / 4)
     this.mask = slab / 4 - 1
     this.#pageShift = Math.log2(page / 4)
+    this.#pageSize = page / 4
     this.#pagesInSlab = slab / page
     this.longest = Math.min(longestBlock, page) / 4
+    this.#perPage = Int32Array.from({ length: this.longest + 1 }, (_, units) => Math.floor(this.#pageSize / units))
     this.#partial = new Int32Array(this.longest + 1)
     this.#free = new Int32Array(this.longest + 1)
   }
@@ -86,8 +91,13 @@ export class Blocks {
   /** Whether so much could be had if nothing else were there, in `room` bytes. */
   couldHold(wants: readonly Want[], room: number): boolean {
     let pages = 0
-    for (const { units, count } of wants) pages += Math.ceil(count / this.#perPage(units))
+    for (const { units, count } of wants) pages += Math.ceil(count / this.#perPage[units]!)
     return pages <= Math.floor(room / this.slabCost) * this.#pagesInSlab
+  }
+
+  /** Whether one block can be taken at once. */
+  hasOne(units: number): boolean {
+    return this.#free[units]! > 0 || this.#freePages.length > 0
   }
 
   /**
@@ -100,7 +110,7 @@ export class Blocks {
       let pages = -this.#freePages.length
       for (const { units, count } of wants) {
         const lacking = count - this.#free[units]!
-        if (lacking > 0) pages += Math.ceil(lacking / this.#perPage(units))
+        if (lacking > 0) pages += Math.ceil(lacking / this.#perPage[units]!)
       }
       if (pages <= 0) return true
       if (room >= this.slabCost && this.words.length - this.#gaps.length < 2 ** (32 - this.shift)) {
@@ -146,12 +156,8 @@ export class Blocks {
     if (meta[at + USED] === 0) this.#retire(page)
   }
 
-  #perPage(units: number): number {
-    return Math.floor(2 ** this.#pageShift / units)
-  }
-
   #isFull(meta: Int32Array, at: number, units: number): boolean {
-    return meta[at + FREE] === 0 && meta[at + FRESH]! + units > 2 ** this.#pageShift
+    return meta[at + FREE] === 0 && meta[at + FRESH]! + units > this.#pageSize
   }
 
   #meta(page: number): Int32Array {
@@ -180,7 +186,7 @@ export class Blocks {
     const at = this.#metaAt(page)
     meta[at + UNITS] = units
     meta[at + USED] = meta[at + FREE] = meta[at + FRESH] = 0
-    this.#free[units]! += this.#perPage(units)
+    this.#free[units]! += this.#perPage[units]!
     this.#usedPages[page >>> (this.shift - this.#pageShift)]!++
     this.#list(page, units)
     return page
@@ -192,7 +198,7 @@ export class Blocks {
     const at = this.#metaAt(page)
     const units = meta[at + UNITS]!
     this.#unlist(page)
-    this.#free[units]! -= this.#perPage(units)
+    this.#free[units]! -= this.#perPage[units]!
     meta[at + UNITS] = 0
     this.#freePages.push(page)
     const slab = page >>> (this.shift - this.#pageShift)
@@ -237,7 +243,7 @@ export class Blocks {
     let units = 0
     for (let size = 1; size <= this.longest; size++) {
       const free = this.#free[size]! - (wants.find((want) => want.units === size)?.count ?? 0)
-      if (free >= this.#perPage(size) && free * size > most) {
+      if (free >= this.#perPage[size]! && free * size > most) {
         most = free * size
         units = size
       }

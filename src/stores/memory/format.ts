@@ -1,5 +1,7 @@
 import type { Removed, SessionRecord } from '../../core/store.ts'
+import { write24 } from './base64url.ts'
 import type { Blocks } from './blocks.ts'
+import { hashOn } from './hash.ts'
 import {
   CREATED,
   createdShift,
@@ -22,7 +24,6 @@ import {
 import { isLatin1, latin1, readText, utf16, utf8, writeText } from './text.ts'
 import { Shapes } from './shapes.ts'
 
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const timesBytes = 24
 
 /**
@@ -72,7 +73,7 @@ export class Format {
     }
     this.#writeNumber(version)
     const encoding = encodingOf(data)
-    const dataLength = encoding === latin1 ? data.length : encoding === utf8 ? Buffer.byteLength(data) : 2 * data.length
+    const dataLength = bytesOf(data, encoding)
     meta |= encoding << dataShift
     this.#writeNumber(dataLength)
     if (isOdd) {
@@ -83,12 +84,44 @@ export class Format {
       meta |= USER
       this.#writeName(userId)
     }
-    const end = this.#shapes.pack(head, texts, this.#at)
-    if (end === -1) this.#writeName(head)
-    else this.#at = end
+    const shape = this.#shapes.pack(head, texts, this.#at)
+    if (shape === 0) this.#writeName(head)
+    else this.#at += this.#shapes.packedLength(shape)
     writeText(texts, this.#at, data, encoding)
-    this.meta = meta | (this.#shapes.shape << shapeShift)
+    this.meta = meta | (shape << shapeShift)
     this.length = this.#at + dataLength
+  }
+
+  /**
+   * Writes the version, times and data of a record over those of one that is the same in all else.
+   *
+   * @returns false, changing nothing, when they don't fit
+   */
+  overwrite(address: number, { version, lastSeenAt, expiresAt, data }: SessionRecord): boolean {
+    const meta = this.#word(address, META)
+    if (meta & (MORE | WIDE)) return false
+    this.#open(address)
+    const bytes = this.#bytes
+    const start = this.#at
+    this.#readNumber()
+    const afterVersion = this.#at
+    this.#readNumber()
+    const afterLength = this.#at
+    if (meta & ODD) this.#skipName()
+    if (meta & USER) this.#skipName()
+    const shape = (meta >>> shapeShift) & 0xff
+    if (shape === 0) this.#skipName()
+    else this.#at += this.#shapes.packedLength(shape)
+    const encoding = encodingOf(data)
+    const length = bytesOf(data, encoding)
+    if (lengthOf(version) !== afterVersion - start || lengthOf(length) !== afterLength - afterVersion) return false
+    const end = this.#at + length - 4 * (address & this.#blocks.mask)
+    if (Math.ceil(end / 4) !== this.#blocks.unitsOf(address) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
+    writeText(bytes, this.#at, data, encoding)
+    writeNumber(bytes, start, version)
+    writeNumber(bytes, afterVersion, length)
+    this.#setWord(address, META, (meta & ~(3 << dataShift)) | (encoding << dataShift))
+    return true
   }
 
   /** A record of this META was stored, or removed. */
@@ -238,6 +271,11 @@ export class Format {
     return [length >>> 1, (length & 1) === 1]
   }
 
+  #skipName(): void {
+    const length = this.#readNumber()
+    this.#at += length & 1 ? length & ~1 : length >>> 1
+  }
+
   #readHead(meta: number): string {
     const shape = (meta >>> shapeShift) & 0xff
     if (shape === 0) return this.#readName()
@@ -271,9 +309,7 @@ export class Format {
   }
 
   #writeNumber(number: number): void {
-    let rest = number
-    for (; rest >= 128; rest = Math.floor(rest / 128)) this.texts[this.#at++] = (rest % 128) + 128
-    this.texts[this.#at++] = rest
+    this.#at = writeNumber(this.texts, this.#at, number)
   }
 
   #reserve(size: number): void {
@@ -285,6 +321,10 @@ export class Format {
 
   #word(address: number, index: number): number {
     return this.#blocks.words[address >>> this.#blocks.shift]![(address & this.#blocks.mask) + index]!
+  }
+
+  #setWord(address: number, index: number, value: number): void {
+    this.#blocks.words[address >>> this.#blocks.shift]![(address & this.#blocks.mask) + index] = value
   }
 
   #wideTime(address: number, meta: number, offset: number): number {
@@ -303,10 +343,6 @@ export class Format {
   }
 }
 
-function write24(text: Uint8Array, at: number, bits: number): void {
-  for (let i = 3; i >= 0; i--) text[at + i] = alphabet.charCodeAt((bits >>> (6 * (3 - i))) & 63)
-}
-
 function fits(time: number, bound: number): boolean {
   // -0 would come back as 0.
   return time >= 0 && time < bound && Number.isInteger(time) && !Object.is(time, -0)
@@ -319,8 +355,22 @@ function encodingOf(text: string): number {
   return bytes < 2 * text.length && !/\p{Surrogate}/u.test(text) ? utf8 : utf16
 }
 
-/** One more character of a name whose hash so far is given. */
-export function hashOn(hash: number, code: number): number {
-  const mixed = Math.imul(hash ^ code, 0x5bd1e995)
-  return mixed ^ (mixed >>> 15)
+function bytesOf(text: string, encoding: number): number {
+  return encoding === latin1 ? text.length : encoding === utf8 ? Buffer.byteLength(text) : 2 * text.length
+}
+
+/** Seven bits to the byte, the last first. @returns where it ends */
+function writeNumber(bytes: Uint8Array, at: number, number: number): number {
+  let rest = number
+  let end = at
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) + 128
+  bytes[end++] = rest
+  return end
+}
+
+/** How many bytes `writeNumber` writes. */
+function lengthOf(number: number): number {
+  let length = 1
+  for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) length++
+  return length
 }

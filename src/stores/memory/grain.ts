@@ -18,7 +18,7 @@ export interface Bounds {
 
 /** Memory is taken in pieces of which a full store has hundreds, be it of 10 KB or of 10 GB. */
 export function boundsFor(maxBytes: number): Bounds {
-  const slab = powerOfTwo(maxBytes / 64, 2 ** 11, 2 ** 20)
+  const slab = powerOfTwo(maxBytes / 32, 2 ** 12, 2 ** 20)
   return {
     maxBytes,
     grain: { slab, page: Math.max(512, slab / 32) },

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../core/store.ts'
-import { bits24 } from './ids.ts'
+import { bits24 } from './base64url.ts'
 
 // What a record takes on the heap as an object, with what its readers keep with it (the decoded data, several times the text).
 const overhead = 400
@@ -37,11 +37,12 @@ export class Hot {
     return this.#addresses[place] === address ? this.#records[place] : undefined
   }
 
+  /** @param record of an ID that is 96 bits */
   put(address: number, record: SessionRecord): void {
     const size = overhead + record.head.length + perCharacter * record.data.length
     // A large one would cost many others their place.
-    if (record.id.length !== 16 || size * 8 > this.#mostBytes) {
-      this.drop(address, record.id)
+    if (size * 8 > this.#mostBytes) {
+      this.drop(address, this.#placeOf(record.id))
       return
     }
     const place = this.#placeOf(record.id)
@@ -55,13 +56,15 @@ export class Hot {
     }
   }
 
-  drop(address: number, id: string): void {
-    const place = this.#placeOf(id)
+  /** @param end the last 24 bits of its ID */
+  drop(address: number, end: number): void {
+    const place = end & (this.#records.length - 1)
     if (this.#addresses[place] === address) this.#clear(place)
   }
 
-  move(from: number, to: number, id: string): void {
-    const place = this.#placeOf(id)
+  /** @param end the last 24 bits of its ID */
+  move(from: number, to: number, end: number): void {
+    const place = end & (this.#records.length - 1)
     if (this.#addresses[place] === from) this.#addresses[place] = to
   }
 

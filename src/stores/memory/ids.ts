@@ -1,12 +1,9 @@
-import { type Blocks } from './blocks.ts'
+import { bits24 } from './base64url.ts'
+import type { Blocks } from './blocks.ts'
 import { Chains } from './chains.ts'
-import { type Format, hashOn } from './format.ts'
+import type { Format } from './format.ts'
+import { hashText } from './hash.ts'
 import { CHAIN, ID, META, ODD } from './layout.ts'
-
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-// For other characters a number whose sign survives every shift that follows.
-const values = new Int32Array(128).fill(-1)
-for (let value = 0; value < 64; value++) values[alphabet.charCodeAt(value)] = value
 
 /** Which record has an ID. Session IDs are kept as the 96 bits that they are; one of another shape as a hash, beside its text. */
 export class Ids extends Chains {
@@ -96,20 +93,4 @@ export class Ids extends Chains {
     this.two = hashText(id, this.one)
     this.three = hashText(id, this.two)
   }
-}
-
-/** Four characters as 24 bits; negative when one of them is not base64url. */
-export function bits24(text: string, at: number): number {
-  return (valueAt(text, at) << 18) | (valueAt(text, at + 1) << 12) | (valueAt(text, at + 2) << 6) | valueAt(text, at + 3)
-}
-
-function valueAt(text: string, at: number): number {
-  const code = text.charCodeAt(at)
-  return code < 128 ? values[code]! : -1
-}
-
-export function hashText(text: string, seed: number): number {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = hashOn(hash, text.charCodeAt(i))
-  return hash
 }

@@ -17,6 +17,7 @@ import {
   MORE,
   MORE_NEXT,
   MORE_PREV,
+  ODD,
   moreWords,
   RECORD,
   SEEN,
@@ -47,6 +48,8 @@ export class Records {
   readonly #anonymous: Recency
   readonly #loggedIn: Recency
   readonly #hot: Hot
+  /** How long what was encoded is in one block, in words. */
+  #units = 0
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds
@@ -80,7 +83,7 @@ export class Records {
     const known = this.#hot.at(address, id)
     if (known !== undefined) return known
     const record = this.#format.read(address, id)
-    this.#hot.put(address, record)
+    this.#keep(address, record)
     return record
   }
 
@@ -118,31 +121,49 @@ export class Records {
     return ids
   }
 
+  /**
+   * Writes the version, times and data of a record in use over those that it had: what nearly every commit changes. It counts as
+   * used.
+   *
+   * @returns false, changing nothing, where more is another, or it does not fit its block: then it is to be encoded
+   */
+  overwrite(address: number, record: SessionRecord): boolean {
+    const known = this.#hot.at(address, record.id)
+    // To compare a text with itself takes no time.
+    if (known === undefined || known.head !== record.head || known.userId !== record.userId) return false
+    if (known.createdAt !== record.createdAt || !this.#format.overwrite(address, record)) return false
+    this.#expiry.change(address, known.expiresAt, record.expiresAt)
+    this.#recencyOf(address).use(address)
+    this.#keep(address, record)
+    return true
+  }
+
   /** What `insert` and `rewrite` are to write. @returns how many bytes it takes */
   encode(record: SessionRecord): number {
     this.#ids.parse(record.id)
     this.#format.encode(record, this.#ids.isOdd)
-    let words = 0
-    for (const { units, count } of this.#wants()) words += units * count
-    return 4 * words
+    this.#units = fixedWords + (record.userId === null ? 0 : userWords) + Math.ceil(this.#format.length / 4)
+    return 4 * this.#units
   }
 
   /** Whether what was encoded would find room if all else were gone. */
   couldHold(): boolean {
+    // A single block does, where there is any slab.
+    if (this.#units <= this.#blocks.longest && this.#blocks.taken > 0) return true
     return this.#blocks.couldHold(this.#wants(), this.#room + this.#blocks.taken)
   }
 
   /** Sees to it that what was encoded can be inserted. @returns false when something must be given up first */
   prepare(): boolean {
+    if (this.#units <= this.#blocks.longest && this.#blocks.hasOne(this.#units)) return true
     return this.#blocks.prepare(this.#wants(), this.#room)
   }
 
   /** Inserts what was encoded, as the record that was last used. To be prepared. */
   insert(record: SessionRecord): void {
     const { length } = this.#format
-    const wants = this.#wants()
-    const units = wants[0]!.units
-    const isLong = this.#wordsOf(length) > units
+    const units = Math.min(this.#units, this.#blocks.longest)
+    const isLong = this.#units > units
     const meta = this.#format.meta | (isLong ? MORE : 0)
     const address = this.#blocks.take(units)
     const { words, shift, mask } = this.#blocks
@@ -164,7 +185,7 @@ export class Records {
     if (record.userId !== null) this.#users.insert(address, record.userId, this.#mayGrow)
     this.#recencyOf(address).add(address)
     this.#expiry.add(address, record.expiresAt)
-    this.#hot.put(address, record)
+    this.#keep(address, record)
   }
 
   /** Writes what was encoded over a record of the same user, if it fits its block. It counts as used. */
@@ -174,7 +195,7 @@ export class Records {
     const at = address & mask
     const meta = own[at + META]!
     const { length } = this.#format
-    if (meta & MORE || this.#wordsOf(length) !== this.#blocks.unitsOf(address)) return false
+    if (meta & MORE || this.#units !== this.#blocks.unitsOf(address)) return false
     const { userId } = record
     if ((meta & USER) === 0 ? userId !== null : userId === null || !this.#format.isNamed(address, USER, userId)) return false
     const before = this.#format.expiresAt(address)
@@ -185,7 +206,7 @@ export class Records {
     copy(this.#format.textWords, 0, own, at + textAt(meta), Math.ceil(length / 4))
     this.#expiry.change(address, before, record.expiresAt)
     this.#recencyOf(address).use(address)
-    this.#hot.put(address, record)
+    this.#keep(address, record)
     return true
   }
 
@@ -196,21 +217,23 @@ export class Records {
     this.#expiry.change(address, before, expiresAt)
     this.#recencyOf(address).use(address)
     const known = this.#hot.at(address, id)
-    if (known !== undefined) this.#hot.put(address, { ...known, lastSeenAt, expiresAt })
+    if (known !== undefined) this.#keep(address, { ...known, lastSeenAt, expiresAt })
     return true
   }
 
   remove(address: number): void {
     const { words, shift, mask } = this.#blocks
-    const meta = words[address >>> shift]![(address & mask) + META]!
-    this.#hot.drop(address, this.#format.id(address))
+    const own = words[address >>> shift]!
+    const at = address & mask
+    const meta = own[at + META]!
+    this.#hot.drop(address, own[at + ID + 2]! & 0xffffff)
     this.#expiry.remove(address, this.#format.expiresAt(address))
     this.#recencyOf(address).remove(address)
     if (meta & USER) this.#users.delete(address)
     this.#ids.delete(address)
     this.#format.count(meta, -1)
     this.count--
-    let more = meta & MORE ? words[address >>> shift]![(address & mask) + textAt(meta) - 1]! : 0
+    let more = meta & MORE ? own[at + textAt(meta) - 1]! : 0
     this.#blocks.release(address)
     while (more !== 0) {
       const next = words[more >>> shift]![(more & mask) + MORE_NEXT]!
@@ -254,15 +277,10 @@ export class Records {
     return words[address >>> shift]![(address & mask) + META]! & USER ? this.#loggedIn : this.#anonymous
   }
 
-  /** How long what was encoded is in one block, in words. */
-  #wordsOf(length: number): number {
-    return fixedWords + (this.#format.meta & USER ? userWords : 0) + Math.ceil(length / 4)
-  }
-
   /** The blocks for what was encoded, the record's own first. */
   #wants(): Want[] {
     const { longest } = this.#blocks
-    const words = this.#wordsOf(this.#format.length)
+    const words = this.#units
     if (words <= longest) return [{ units: words, count: 1 }]
     const perBlock = longest - moreWords
     const rest = words + 1 - longest
@@ -270,6 +288,12 @@ export class Records {
     const wants: Want[] = [{ units: longest, count: 1 + Math.floor(rest / perBlock) }]
     if (last > 0) wants.push({ units: moreWords + last, count: 1 })
     return wants
+  }
+
+  /** Keeps it as an object as well. Its place there is found by the bits of a regular ID. */
+  #keep(address: number, record: SessionRecord): void {
+    const { words, shift, mask } = this.#blocks
+    if ((words[address >>> shift]![(address & mask) + META]! & ODD) === 0) this.#hot.put(address, record)
   }
 
   #writeTimes(address: number): void {
@@ -322,7 +346,7 @@ export class Records {
       const more = own[at + textAt(meta) - 1]!
       words[more >>> shift]![(more & mask) + MORE_PREV] = to
     }
-    this.#hot.move(from, to, this.#format.id(to))
+    this.#hot.move(from, to, own[at + ID + 2]! & 0xffffff)
     this.#expiry.move(from, to, this.#format.expiresAt(to))
     this.#recencyOf(to).move(to)
     if (meta & USER) this.#users.move(from, to)

@@ -1,8 +1,4 @@
-// Base64url characters by their code; -1 for all others.
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const values = new Int8Array(128).fill(-1)
-const codes = new Uint8Array(64)
-for (let value = 0; value < 64; value++) values[(codes[value] = alphabet.charCodeAt(value))] = value
+import { bits24, codes, values } from './base64url.ts'
 
 /** Shorter runs of base64url are taken for words. */
 const shortestRun = 6
@@ -28,9 +24,6 @@ interface Shape {
  * of a shape that was not met before, or of more shapes than there are numbers, is simply kept whole.
  */
 export class Shapes {
-  /** Of the head that was packed last; 0 when it was kept whole. */
-  shape = 0
-
   readonly #shapes: (Shape | undefined)[] = [undefined]
   readonly #byHash = new Map<number, number>()
   // A shape gets a number when it is met for the second time, for a name that looks like a run, or a run like a name, makes one
@@ -39,13 +32,9 @@ export class Shapes {
   readonly #text = new Uint8Array(longestHead)
   readonly #head = Buffer.alloc(longestHead)
 
-  /** Writes a head at `at`. @returns where it ends, or -1 when it has no shape */
+  /** Writes a head's runs at `at`. @returns its shape, which says how long they are; 0 when it has none, and is to be kept whole */
   pack(head: string, into: Uint8Array, at: number): number {
-    const shape = head.length > longestHead ? -1 : this.#take(head, into, at)
-    this.shape = Math.max(shape, 0)
-    if (shape <= 0) return -1
-    const { packed } = this.#shapes[shape]!
-    return at + packed
+    return head.length > longestHead ? 0 : this.#take(head, into, at)
   }
 
   /** A record has it, or has it no more. */
@@ -69,7 +58,19 @@ export class Shapes {
         head[length++] = code
         continue
       }
-      for (let left = code - run; left > 0; left--) {
+      let left = code - run
+      // Most are four characters of three whole bytes.
+      for (let fours = bits === 0 ? left >> 2 : 0; fours > 0; fours--) {
+        const four = (from[at]! << 16) | (from[at + 1]! << 8) | from[at + 2]!
+        head[length] = codes[four >>> 18]!
+        head[length + 1] = codes[(four >>> 12) & 0x3f]!
+        head[length + 2] = codes[(four >>> 6) & 0x3f]!
+        head[length + 3] = codes[four & 0x3f]!
+        at += 3
+        length += 4
+        left -= 4
+      }
+      for (; left > 0; left--) {
         if (bits < 6) {
           held = ((held & 0x3f) << 8) | from[at++]!
           bits += 8
@@ -96,6 +97,14 @@ export class Shapes {
         const code = run + end - i
         text[length++] = code
         hash = Math.imul(hash ^ code, 0x01000193)
+        for (let fours = bits === 0 ? (end - i) >> 2 : 0; fours > 0; fours--) {
+          const four = bits24(head, i)
+          into[at] = four >>> 16
+          into[at + 1] = four >>> 8
+          into[at + 2] = four
+          at += 3
+          i += 4
+        }
         for (; i < end; i++) {
           held = ((held & 0xff) << 6) | values[head.charCodeAt(i)]!
           bits += 6
@@ -108,7 +117,7 @@ export class Shapes {
         if (end === i) end++
         for (; i < end; i++) {
           const code = head.charCodeAt(i)
-          if (code >= run) return -1
+          if (code >= run) return 0
           text[length++] = code
           hash = Math.imul(hash ^ code, 0x01000193)
         }
@@ -143,7 +152,7 @@ export class Shapes {
 }
 
 function isRunCode(code: number): boolean {
-  return code < 128 && values[code] !== -1
+  return code < 128 && values[code]! >= 0
 }
 
 /** Letters alone, none but the first a capital: more likely a name than random. */

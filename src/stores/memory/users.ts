@@ -1,7 +1,7 @@
 import type { Blocks } from './blocks.ts'
 import { Chains } from './chains.ts'
 import type { Format } from './format.ts'
-import { hashText } from './ids.ts'
+import { hashText } from './hash.ts'
 import { FIRST, META, USER, USER_NEXT, USER_PREV } from './layout.ts'
 
 /** Which records a user has: a list through the records, whose first stands for the user in the table. */
