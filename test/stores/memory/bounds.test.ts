@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { setTimeout as tick } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { memory } from '../../../src/stores/memory.ts'
 import { after, collect, hour, minute, newRecord, start } from '../../../src/testing/store-cases/rule.ts'
 import type { SessionRecord } from '../../../src/core/store.ts'
@@ -33,6 +33,9 @@ async function takenBy(puts: number, fields: (index: number) => Partial<SessionR
 function flat(text: string): string {
   return Buffer.from(text).toString()
 }
+
+// What the engine makes of the code when it runs for the first time is none of the store's.
+beforeAll(async () => void (await takenBy(20_000, () => ({}))))
 
 test.each<[string, number, (index: number) => Partial<SessionRecord>]>([
   ['visitors who expire together', 110_000, () => ({ expiresAt: start + hour })],
