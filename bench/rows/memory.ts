@@ -1,0 +1,51 @@
+import { runTask } from '../measure/task.ts'
+import type { Finding, Row } from '../row.ts'
+
+const fillings = [
+  { how: 'manager', sessions: 200_000, goal: 176 },
+  { how: 'records', sessions: 1_000_000, goal: 144 },
+  { how: 'records', sessions: 10_000_000, goal: 144 },
+] as const
+
+interface Filled {
+  /** What a session takes, payload and all. */
+  readonly bytes: number
+  /** The encoded data and the user's ID. */
+  readonly payload: number
+  /** Characters of the head. */
+  readonly head: number
+  /** What the whole process takes of the machine, divided by the sessions. */
+  readonly resident: number
+  readonly longest: number
+  readonly over5: number
+}
+
+export const row: Row = {
+  name: 'memory',
+  title: 'What a session takes in memory',
+  method:
+    'Each session is one user’s, logged in from a browser, never renewed. 200,000 are logged in by the manager; one million and ten are put into ' +
+    'the store as records made after one of the manager’s, every key, hash and mark another. The heap and the buffers after a collection, over ' +
+    'those before, less the payload, which is the encoded data and the user’s ID: what the core itself keeps in the head counts as overhead. ' +
+    'A pause is the processor time, of all threads, of one put.',
+  async run(tell) {
+    const findings: Finding[] = []
+    for (const { how, sessions, goal } of fillings) {
+      const named = sessions.toLocaleString('en')
+      tell(`  ${named} sessions`)
+      const filled = (await runTask('session-memory', [how, String(sessions)], ['--expose-gc'])) as Filled
+      findings.push({
+        what: `${named} sessions`,
+        value: filled.bytes - filled.payload,
+        unit: 'bytes a session over payload',
+        goal: { atMost: goal },
+        note: `a payload of ${Math.round(filled.payload)}, a head of ${filled.head} characters; the process takes ${Math.round(filled.resident)} a session`,
+      })
+      if (how === 'records') {
+        const note = `${filled.over5} of ${named} took more than 5 ms`
+        findings.push({ what: `${named} sessions: longest put`, value: filled.longest, unit: 'ms', goal: { atMost: 5 }, note })
+      }
+    }
+    return findings
+  },
+}

@@ -1,0 +1,52 @@
+// Fills the memory store, and tells what a session takes over its payload and what held the process up. Needs --expose-gc.
+import { createSessions } from '../../dist/index.js'
+import { memory } from '../../dist/stores/memory.js'
+import { dataOf, logIn, payloadOf, recordLike } from './sessions.mjs'
+
+const [how, count] = [process.argv[2], Number(process.argv[3])]
+
+const used = () => {
+  globalThis.gc()
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+const store = memory({ maxBytes: '16 GB' })
+const sessions = createSessions({ store, initial: () => ({}), sweepInterval: '1d' })
+await logIn(sessions, 0)
+const sample = (await store.list().next()).value
+const before = used()
+let payload = 0
+/** Processor time of all threads, which counts what the process does itself, and not what else the machine does. */
+const pauses = []
+if (how === 'manager') {
+  for (let index = 1; index < count; index++) {
+    await logIn(sessions, index)
+    payload += 2 + JSON.stringify(dataOf(index)).length + `user-${index}`.length
+  }
+} else {
+  const start = Date.now()
+  for (let index = 1; index < count; index++) {
+    const record = recordLike(sample, index, start + Math.floor((index / count) * 1_800_000))
+    payload += payloadOf(record)
+    const began = process.cpuUsage()
+    void store.put(record, 0)
+    const { user, system } = process.cpuUsage(began)
+    if (user + system > 500) pauses.push((user + system) / 1000)
+  }
+}
+const bytes = (used() - before) / (count - 1)
+pauses.sort((a, b) => b - a)
+console.log(
+  JSON.stringify({
+    bytes,
+    payload: payload / (count - 1),
+    head: sample.head.length,
+    resident: process.memoryUsage.rss() / count,
+    longest: pauses[0] ?? 0,
+    over5: pauses.filter((ms) => ms > 5).length,
+    left: store.get(sample.id) === null ? 0 : count,
+  }),
+)
+await sessions.close()
