@@ -1,95 +1,42 @@
 import type { Removed, SessionRecord } from '../../core/store.ts'
 import { write24 } from './base64url.ts'
 import type { Blocks } from './blocks.ts'
+import { timesBytes } from './encoder.ts'
 import { hashOn } from './hash.ts'
 import {
   CREATED,
   createdShift,
   dataShift,
   EXPIRES,
+  fits,
   ID,
-  latestCreated,
   META,
   MORE,
   MORE_NEXT,
   moreWords,
   ODD,
-  RECORD,
   SEEN,
   shapeShift,
   textAt,
   USER,
   WIDE,
 } from './layout.ts'
-import { isLatin1, latin1, readText, utf16, utf8, writeText } from './text.ts'
-import { Shapes } from './shapes.ts'
+import type { Shapes } from './shapes.ts'
+import { bytesOf, encodingOf, latin1, numberLength, readText, utf16, writeNumber, writeText } from './text.ts'
 
-const timesBytes = 24
-
-/**
- * A record as words and bytes. The texts stand in one run of bytes: wide times, the version, the length of the data, an odd ID, the
- * user's, the head, the data; names and heads are preceded by twice their length, and 1 more when they are in UTF-16.
- */
+/** Reads records from their blocks, as `Encoder` made them, and changes those that keep their length. */
 export class Format {
   readonly #blocks: Blocks
-  readonly #shapes = new Shapes()
-  /** What was encoded last: its META without MORE, the words of its times, and its texts, `length` bytes of them. */
-  meta = 0
-  created = 0
-  seen = 0
-  expires = 0
-  length = 0
-  texts = Buffer.allocUnsafeSlow(1 << 14)
-  textWords = new Int32Array(this.texts.buffer)
-
+  readonly #shapes: Shapes
   // Where a reader is.
-  #bytes: Buffer = this.texts
+  #bytes: Buffer = Buffer.alloc(0)
   #at = 0
-  #joined = Buffer.alloc(0)
+  #joined: Buffer = Buffer.alloc(0)
   readonly #idBytes = Buffer.alloc(16)
 
-  constructor(blocks: Blocks) {
+  constructor(blocks: Blocks, shapes: Shapes) {
     this.#blocks = blocks
-  }
-
-  encode(record: SessionRecord, isOdd: boolean): void {
-    const { id, version, userId, createdAt, lastSeenAt, expiresAt, head, data } = record
-    this.#reserve(80 + 2 * (head.length + data.length + (userId?.length ?? 0) + (isOdd ? id.length : 0)))
-    const { texts } = this
-    let meta = RECORD
-    this.#at = 0
-    if (fits(createdAt, latestCreated) && fits(lastSeenAt - createdAt, 2 ** 32) && fits(expiresAt - createdAt, 2 ** 32)) {
-      meta |= Math.floor(createdAt / 2 ** 32) << createdShift
-      this.created = createdAt | 0
-      this.seen = (lastSeenAt - createdAt) | 0
-      this.expires = (expiresAt - createdAt) | 0
-    } else {
-      meta |= WIDE
-      this.created = this.seen = this.expires = 0
-      texts.writeDoubleLE(createdAt, 0)
-      texts.writeDoubleLE(lastSeenAt, 8)
-      texts.writeDoubleLE(expiresAt, 16)
-      this.#at = timesBytes
-    }
-    this.#writeNumber(version)
-    const encoding = encodingOf(data)
-    const dataLength = bytesOf(data, encoding)
-    meta |= encoding << dataShift
-    this.#writeNumber(dataLength)
-    if (isOdd) {
-      meta |= ODD
-      this.#writeName(id)
-    }
-    if (userId !== null) {
-      meta |= USER
-      this.#writeName(userId)
-    }
-    const shape = this.#shapes.pack(head, texts, this.#at)
-    if (shape === 0) this.#writeName(head)
-    else this.#at += this.#shapes.packedLength(shape)
-    writeText(texts, this.#at, data, encoding)
-    this.meta = meta | (shape << shapeShift)
-    this.length = this.#at + dataLength
+    this.#shapes = shapes
   }
 
   /**
@@ -114,7 +61,7 @@ export class Format {
     else this.#at += this.#shapes.packedLength(shape)
     const encoding = encodingOf(data)
     const length = bytesOf(data, encoding)
-    if (lengthOf(version) !== afterVersion - start || lengthOf(length) !== afterLength - afterVersion) return false
+    if (numberLength(version) !== afterVersion - start || numberLength(length) !== afterLength - afterVersion) return false
     const end = this.#at + length - 4 * (address & this.#blocks.mask)
     if (Math.ceil(end / 4) !== this.#blocks.unitsOf(address) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
     writeText(bytes, this.#at, data, encoding)
@@ -291,13 +238,6 @@ export class Format {
     return readText(this.#bytes, at, this.#at, length & 1 ? utf16 : latin1)
   }
 
-  #writeName(name: string): void {
-    const encoding = isLatin1(name) ? latin1 : utf16
-    this.#writeNumber(2 * name.length + (encoding === utf16 ? 1 : 0))
-    writeText(this.texts, this.#at, name, encoding)
-    this.#at += encoding === utf16 ? 2 * name.length : name.length
-  }
-
   #readNumber(): number {
     const bytes = this.#bytes
     let number = 0
@@ -306,17 +246,6 @@ export class Format {
       if (byte < 128) return number + byte * factor
       number += (byte - 128) * factor
     }
-  }
-
-  #writeNumber(number: number): void {
-    this.#at = writeNumber(this.texts, this.#at, number)
-  }
-
-  #reserve(size: number): void {
-    if (size <= this.texts.length && this.texts.length <= 1 << 20) return
-    // One that is very large does not stay.
-    this.texts = Buffer.allocUnsafeSlow(4 * Math.ceil(Math.max(size, 1 << 14) / 4))
-    this.textWords = new Int32Array(this.texts.buffer)
   }
 
   #word(address: number, index: number): number {
@@ -341,36 +270,4 @@ export class Format {
     write24(text, 12, three & 0xffffff)
     return text.toString('latin1')
   }
-}
-
-function fits(time: number, bound: number): boolean {
-  // -0 would come back as 0.
-  return time >= 0 && time < bound && Number.isInteger(time) && !Object.is(time, -0)
-}
-
-function encodingOf(text: string): number {
-  const bytes = Buffer.byteLength(text)
-  if (bytes === text.length || isLatin1(text)) return latin1
-  // A lone surrogate has no UTF-8.
-  return bytes < 2 * text.length && !/\p{Surrogate}/u.test(text) ? utf8 : utf16
-}
-
-function bytesOf(text: string, encoding: number): number {
-  return encoding === latin1 ? text.length : encoding === utf8 ? Buffer.byteLength(text) : 2 * text.length
-}
-
-/** Seven bits to the byte, the last first. @returns where it ends */
-function writeNumber(bytes: Uint8Array, at: number, number: number): number {
-  let rest = number
-  let end = at
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) + 128
-  bytes[end++] = rest
-  return end
-}
-
-/** How many bytes `writeNumber` writes. */
-function lengthOf(number: number): number {
-  let length = 1
-  for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) length++
-  return length
 }

@@ -54,3 +54,9 @@ export const latestCreated = 2 ** 45
 export function textAt(meta: number): number {
   return fixedWords + (meta & USER ? userWords : 0) + (meta & MORE ? 1 : 0)
 }
+
+/** Whether a time, or how much later one is, can be kept in words; the bound is that of its place. */
+export function fits(time: number, bound: number): boolean {
+  // -0 would come back as 0.
+  return time >= 0 && time < bound && Number.isInteger(time) && !Object.is(time, -0)
+}

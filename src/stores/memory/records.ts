@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Removed, SessionRecord } from '../../core/store.ts'
 import { Blocks, type Want } from './blocks.ts'
+import { Encoder } from './encoder.ts'
 import { Expiry } from './expiry.ts'
 import { Format } from './format.ts'
 import type { Bounds } from './grain.ts'
@@ -26,6 +27,7 @@ import {
   userWords,
 } from './layout.ts'
 import { Recency } from './recency.ts'
+import { Shapes } from './shapes.ts'
 import { Users } from './users.ts'
 
 /** How many records of a second that has not passed are looked at, at most, for one that has expired. */
@@ -42,6 +44,7 @@ export class Records {
   readonly #bounds: Bounds
   readonly #blocks: Blocks
   readonly #format: Format
+  readonly #encoder: Encoder
   readonly #ids: Ids
   readonly #users: Users
   readonly #expiry: Expiry
@@ -54,10 +57,12 @@ export class Records {
   constructor(bounds: Bounds) {
     this.#bounds = bounds
     const blocks = new Blocks(bounds.grain)
-    const format = new Format(blocks)
+    const shapes = new Shapes()
+    const format = new Format(blocks, shapes)
     const seed = randomBytes(4).readInt32LE()
     this.#blocks = blocks
     this.#format = format
+    this.#encoder = new Encoder(shapes)
     this.#ids = new Ids(blocks, bounds.chains, format, seed)
     this.#users = new Users(blocks, bounds.chains, format, seed)
     this.#expiry = new Expiry(blocks, bounds.nodes, (address) => format.expiresAt(address))
@@ -141,8 +146,8 @@ export class Records {
   /** What `insert` and `rewrite` are to write. @returns how many bytes it takes */
   encode(record: SessionRecord): number {
     this.#ids.parse(record.id)
-    this.#format.encode(record, this.#ids.isOdd)
-    this.#units = fixedWords + (record.userId === null ? 0 : userWords) + Math.ceil(this.#format.length / 4)
+    this.#encoder.encode(record, this.#ids.isOdd)
+    this.#units = fixedWords + (record.userId === null ? 0 : userWords) + Math.ceil(this.#encoder.length / 4)
     return 4 * this.#units
   }
 
@@ -161,10 +166,10 @@ export class Records {
 
   /** Inserts what was encoded, as the record that was last used. To be prepared. */
   insert(record: SessionRecord): void {
-    const { length } = this.#format
+    const { length } = this.#encoder
     const units = Math.min(this.#units, this.#blocks.longest)
     const isLong = this.#units > units
-    const meta = this.#format.meta | (isLong ? MORE : 0)
+    const meta = this.#encoder.meta | (isLong ? MORE : 0)
     const address = this.#blocks.take(units)
     const { words, shift, mask } = this.#blocks
     const own = words[address >>> shift]!
@@ -176,7 +181,7 @@ export class Records {
     own[at + ID + 2] = this.#ids.three
     this.#writeTimes(address)
     const text = textAt(meta)
-    copy(this.#format.textWords, 0, own, at + text, isLong ? units - text : Math.ceil(length / 4))
+    copy(this.#encoder.textWords, 0, own, at + text, isLong ? units - text : Math.ceil(length / 4))
     if (isLong) this.#writeOn(address, units - text)
 
     this.count++
@@ -194,16 +199,16 @@ export class Records {
     const own = words[address >>> shift]!
     const at = address & mask
     const meta = own[at + META]!
-    const { length } = this.#format
+    const { length } = this.#encoder
     if (meta & MORE || this.#units !== this.#blocks.unitsOf(address)) return false
     const { userId } = record
     if ((meta & USER) === 0 ? userId !== null : userId === null || !this.#format.isNamed(address, USER, userId)) return false
     const before = this.#format.expiresAt(address)
     this.#format.count(meta, -1)
-    this.#format.count(this.#format.meta, 1)
-    own[at + META] = this.#format.meta | (meta & FIRST)
+    this.#format.count(this.#encoder.meta, 1)
+    own[at + META] = this.#encoder.meta | (meta & FIRST)
     this.#writeTimes(address)
-    copy(this.#format.textWords, 0, own, at + textAt(meta), Math.ceil(length / 4))
+    copy(this.#encoder.textWords, 0, own, at + textAt(meta), Math.ceil(length / 4))
     this.#expiry.change(address, before, record.expiresAt)
     this.#recencyOf(address).use(address)
     this.#keep(address, record)
@@ -300,17 +305,17 @@ export class Records {
     const { words, shift, mask } = this.#blocks
     const own = words[address >>> shift]!
     const at = address & mask
-    own[at + CREATED] = this.#format.created
-    own[at + SEEN] = this.#format.seen
-    own[at + EXPIRES] = this.#format.expires
+    own[at + CREATED] = this.#encoder.created
+    own[at + SEEN] = this.#encoder.seen
+    own[at + EXPIRES] = this.#encoder.expires
   }
 
   /** Writes what is left after so many words of the texts into further blocks. */
   #writeOn(address: number, written: number): void {
     const { words, shift, mask, longest } = this.#blocks
-    const total = Math.ceil(this.#format.length / 4)
+    const total = Math.ceil(this.#encoder.length / 4)
     let prev = address
-    let link = (address & mask) + textAt(this.#format.meta | MORE) - 1
+    let link = (address & mask) + textAt(this.#encoder.meta | MORE) - 1
     for (let from = written; from < total;) {
       const length = Math.min(longest - moreWords, total - from)
       const block = this.#blocks.take(moreWords + length)
@@ -319,7 +324,7 @@ export class Records {
       own[at + META] = CONTINUED
       own[at + MORE_NEXT] = 0
       own[at + MORE_PREV] = prev
-      copy(this.#format.textWords, from, own, at + moreWords, length)
+      copy(this.#encoder.textWords, from, own, at + moreWords, length)
       words[prev >>> shift]![link] = block
       prev = block
       link = at + MORE_NEXT

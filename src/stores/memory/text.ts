@@ -20,3 +20,30 @@ export function writeText(bytes: Buffer, at: number, text: string, encoding: num
 export function readText(bytes: Buffer, from: number, to: number, encoding: number): string {
   return bytes.toString(encodings[encoding], from, to)
 }
+
+export function encodingOf(text: string): number {
+  const bytes = Buffer.byteLength(text)
+  if (bytes === text.length || isLatin1(text)) return latin1
+  // A lone surrogate has no UTF-8.
+  return bytes < 2 * text.length && !/\p{Surrogate}/u.test(text) ? utf8 : utf16
+}
+
+export function bytesOf(text: string, encoding: number): number {
+  return encoding === latin1 ? text.length : encoding === utf8 ? Buffer.byteLength(text) : 2 * text.length
+}
+
+/** Seven bits to the byte, the last first. @returns where it ends */
+export function writeNumber(bytes: Uint8Array, at: number, number: number): number {
+  let rest = number
+  let end = at
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) + 128
+  bytes[end++] = rest
+  return end
+}
+
+/** How many bytes `writeNumber` writes. */
+export function numberLength(number: number): number {
+  let length = 1
+  for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) length++
+  return length
+}
