@@ -160,6 +160,8 @@ class MemoryStore implements Store {
       records.remove(found)
     }
     const evicted: Removed[] = []
+    // A little with each put, so that none takes long.
+    for (let step = 0; step < 32 && records.isOver && records.count > 0; step++) if (!records.shrink()) this.#giveUpOne(evicted)
     while (records.count >= this.#maxSessions || !records.prepare()) this.#giveUpOne(evicted)
     records.insert(record)
     for (const removed of evicted) this.onEvicted?.(removed)

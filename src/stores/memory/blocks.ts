@@ -54,11 +54,12 @@ export class Blocks {
   readonly #usedPages: number[] = [0]
   /** Numbers of slabs that were given back. */
   readonly #gaps: number[] = []
-  readonly #freePages: number[] = []
+  #freePages: number[] = []
   /** By units: the first page with a free block, and how many free blocks there are. */
   readonly #partial: Int32Array
   readonly #free: Int32Array
   #onMove: (from: number, to: number) => void = () => {}
+  #isShrinking = false
 
   constructor({ slab, page }: Grain) {
     this.#slabBytes = slab
@@ -118,6 +119,35 @@ export class Blocks {
         this.#grow()
       } else if (!this.#vacateAny(wants)) return false
     }
+  }
+
+  /**
+   * Gives a slab back to the system, its blocks moved to others.
+   *
+   * @returns false when the others have no room for them
+   */
+  shrink(): boolean {
+    let free = this.#freePages.length * this.#pageSize
+    for (let units = 1; units <= this.longest; units++) free += this.#free[units]! * units
+    // Far less than a slab's can't be brought together.
+    if (4 * free < 1.1 * this.#slabBytes) return false
+    const slab = this.#leastUsed()
+    this.#isShrinking = true
+    const first = slab * this.#pagesInSlab
+    const pages = Array.from({ length: this.#pagesInSlab }, (_, index) => first + index)
+    this.#freePages = this.#freePages.filter((page) => page < first || page >= first + this.#pagesInSlab)
+    while (this.#freePages.length < this.#usedPages[slab]! && this.#vacateAny([], slab)) continue
+    const canMove = this.#freePages.length >= this.#usedPages[slab]!
+    if (canMove) {
+      const used = pages.filter((page) => this.#meta(page)[this.#metaAt(page) + UNITS] !== 0)
+      for (const page of used) this.#close(page)
+      for (const page of used) this.#moveAll(page)
+      for (const page of used) this.#open(page)
+    }
+    this.#freePages.push(...pages.filter((page) => this.#meta(page)[this.#metaAt(page) + UNITS] === 0 && !this.#freePages.includes(page)))
+    this.#isShrinking = false
+    if (canMove) this.#giveBack(slab)
+    return canMove
   }
 
   /** A block of so many words, with 0 for its first. To be prepared. */
@@ -202,7 +232,7 @@ export class Blocks {
     meta[at + UNITS] = 0
     this.#freePages.push(page)
     const slab = page >>> (this.shift - this.#pageShift)
-    if (--this.#usedPages[slab]! === 0 && this.#freePages.length > 2 * this.#pagesInSlab) this.#giveBack(slab)
+    if (--this.#usedPages[slab]! === 0 && this.#freePages.length > 2 * this.#pagesInSlab && !this.#isShrinking) this.#giveBack(slab)
   }
 
   #giveBack(slab: number): void {
@@ -237,8 +267,19 @@ export class Blocks {
     else this.#partial[meta[at + UNITS]!] = next
   }
 
+  #leastUsed(): number {
+    let best = 0
+    let least = Infinity
+    for (let slab = 1; slab < this.words.length; slab++) {
+      if (this.#pages[slab] === null || this.#usedPages[slab]! >= least) continue
+      least = this.#usedPages[slab]!
+      best = slab
+    }
+    return best
+  }
+
   /** Empties a page of the size that has the most room to spare, by moving its blocks to others of that size. */
-  #vacateAny(wants: readonly Want[]): boolean {
+  #vacateAny(wants: readonly Want[], but = 0): boolean {
     let most = 0
     let units = 0
     for (let size = 1; size <= this.longest; size++) {
@@ -248,19 +289,23 @@ export class Blocks {
         units = size
       }
     }
-    if (units === 0) return false
-    this.#vacate(this.#emptiest(units))
+    const page = units === 0 ? 0 : this.#emptiest(units, but)
+    if (page === 0) return false
+    this.#close(page)
+    this.#moveAll(page)
+    this.#open(page)
     return true
   }
 
-  #emptiest(units: number): number {
-    let best = this.#partial[units]!
+  /** The page of the size that has the fewest blocks, of no slab that is to go; 0 when there is none. */
+  #emptiest(units: number, but: number): number {
+    let best = 0
     let least = Infinity
     // Of many, the first dozens will do.
-    for (let page = best, looked = 0; page !== 0 && looked < 64; looked++) {
+    for (let page = this.#partial[units]!, looked = 0; page !== 0 && looked < 64; looked++) {
       const meta = this.#meta(page)
       const at = this.#metaAt(page)
-      if (meta[at + USED]! < least) {
+      if (meta[at + USED]! < least && page >>> (this.shift - this.#pageShift) !== but) {
         least = meta[at + USED]!
         best = page
       }
@@ -269,12 +314,20 @@ export class Blocks {
     return best
   }
 
-  #vacate(page: number): void {
+  /** Takes a page out of the list, so that none of its blocks is taken. */
+  #close(page: number): void {
+    const meta = this.#meta(page)
+    const at = this.#metaAt(page)
+    if (!this.#isFull(meta, at, meta[at + UNITS]!)) this.#unlist(page)
+  }
+
+  /** Moves all blocks of a closed page to others. */
+  #moveAll(page: number): void {
     const meta = this.#meta(page)
     const at = this.#metaAt(page)
     const units = meta[at + UNITS]!
-    // Out of the list, so that none of its blocks is taken for another.
-    this.#unlist(page)
+    // What is free in it is not there for others.
+    this.#free[units]! -= this.#perPage[units]! - meta[at + USED]!
     const end = meta[at + FRESH]!
     for (let offset = 0; offset < end; offset += units) {
       const from = (page << this.#pageShift) + offset
@@ -286,9 +339,16 @@ export class Blocks {
       this.#onMove(from, to)
       words[start] = 0
       meta[at + USED]!--
-      this.#free[units]!++
     }
-    this.#list(page, units)
+    this.#free[units]! += this.#perPage[units]!
+  }
+
+  /** A closed page from which all was moved is any size's. */
+  #open(page: number): void {
+    const meta = this.#meta(page)
+    const at = this.#metaAt(page)
+    // As one that has room it is in the list, from which it is taken.
+    this.#list(page, meta[at + UNITS]!)
     this.#retire(page)
   }
 }

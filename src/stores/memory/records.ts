@@ -164,6 +164,16 @@ export class Records {
     return this.#blocks.prepare(this.#wants(), this.#room)
   }
 
+  /** Whether the tables have grown into the room of the blocks. */
+  get isOver(): boolean {
+    return this.#room < 0
+  }
+
+  /** Gives memory back. @returns false when something must be given up first */
+  shrink(): boolean {
+    return this.#blocks.shrink()
+  }
+
   /** Inserts what was encoded, as the record that was last used. To be prepared. */
   insert(record: SessionRecord): void {
     const { length } = this.#encoder

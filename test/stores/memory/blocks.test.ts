@@ -49,6 +49,36 @@ test('blocks never overlap, move with all that they hold, and take no more room 
   expect(blocks.taken).toBeLessThanOrEqual(4 * blocks.slabCost)
 })
 
+test('slabs are given back, with their blocks moved to others, as long as those have room', () => {
+  const blocks = new Blocks({ slab: 2 ** 14, page: 2 ** 10 })
+  let held: { address: number; units: number; mark: number }[] = []
+  blocks.onMove = (from, to) => {
+    held.find(({ address }) => address === from)!.address = to
+  }
+  for (let mark = 1; mark <= 6000; mark++) {
+    const units = 12 + random(30)
+    expect(blocks.prepare([{ units, count: 1 }], Infinity)).toBe(true)
+    const address = blocks.take(units)
+    blocks.words[address >>> blocks.shift]!.fill(mark, address & blocks.mask, (address & blocks.mask) + units)
+    held.push({ address, units, mark })
+  }
+  expect(blocks.shrink()).toBe(false)
+  for (const share of [0.9, 0.7, 0.3, 0.05]) {
+    const going = held.filter(() => Math.random() > share)
+    held = held.filter((block) => !going.includes(block))
+    for (const { address } of going) blocks.release(address)
+    while (blocks.shrink()) continue
+    for (const { address, units, mark } of held) {
+      expect(blocks.unitsOf(address)).toBe(units)
+      const at = address & blocks.mask
+      expect(blocks.words[address >>> blocks.shift]!.subarray(at, at + units).every((word) => word === mark)).toBe(true)
+    }
+    const needed = held.reduce((sum, { units }) => sum + 4 * units, 0)
+    // Each of thirty sizes may leave a page partly empty, and less than two slabs can't be given back.
+    expect(blocks.taken).toBeLessThan(1.2 * needed + 30 * 2 ** 10 + 3 * blocks.slabCost)
+  }
+})
+
 test('the first second with a number is found, however they lie, and nodes are used again', () => {
   const seconds = new Seconds(8)
   const model = new Map<number, number>()

@@ -45,6 +45,11 @@ test.each<[string, number, (index: number) => Partial<SessionRecord>]>([
   ['data of every length', 20_000, (index) => ({ data: flat(`${index}`.padEnd((index * 7919) % 2500)) })],
   ['lengths that grow with time', 20_000, (index) => ({ data: flat('x'.repeat(index / 10)) })],
   ['lengths that shrink with time', 40_000, (index) => ({ data: flat('x'.repeat(2500 - index / 20)) })],
+  [
+    'visitors who expire together, then each in ten minutes of their own',
+    60_000,
+    (index) => ({ expiresAt: index < 30_000 ? start + hour : start + index * 10 * minute }),
+  ],
   ['data of hundreds of KB', 80, (index) => ({ data: flat(`${index}`.padEnd(200_000)) })],
 ])('a store that is full takes no more than maxBytes, and not far less: %s', async (_, puts, fields) => {
   const bytes = await takenBy(puts, fields)
