@@ -18,13 +18,14 @@ export interface Bounds {
 
 /** Memory is taken in pieces of which a full store has hundreds, be it of 10 KB or of 10 GB. */
 export function boundsFor(maxBytes: number): Bounds {
-  const slab = powerOfTwo(maxBytes / 32, 2 ** 12, 2 ** 20)
+  const slab = powerOfTwo(maxBytes / 32, 2 ** 11, 2 ** 20)
   return {
     maxBytes,
     grain: { slab, page: Math.max(512, slab / 32) },
     chains: powerOfTwo(maxBytes / 2 ** 14, 2 ** 4, 2 ** 12),
     nodes: powerOfTwo(maxBytes / 2 ** 16, 2 ** 3, 2 ** 8),
-    nodeBytes: maxBytes / 32,
+    // Some sessions at any times need a few dozen, however small the store is.
+    nodeBytes: Math.max(maxBytes / 32, 3000),
     hotPlaces: powerOfTwo(maxBytes / 2 ** 15, 2 ** 4, 2 ** 13),
     hotBytes: Math.min(maxBytes / 32, 2 ** 22),
     reportBytes: Math.min(maxBytes / 32, 2 ** 22),
