@@ -1,28 +1,28 @@
 import { SojournError } from '../core/errors.ts'
 import { parseSize, type Size } from '../core/size.ts'
 import type { Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
-import type { Entry } from './memory/entry.ts'
+import { type Bounds, boundsFor } from './memory/grain.ts'
 import { Records } from './memory/records.ts'
 import { Reports } from './memory/reports.ts'
-import { sizeOf } from './memory/size.ts'
 
 export interface MemoryOptions {
   /**
-   * What the sessions may take together, with all that finds them: a number of bytes, or text such as '256 MB' (the default).
-   * An estimate, on the high side.
+   * What the store may take, with all that finds its sessions: a number of bytes, or text such as '256 MB' (the default). Memory
+   * that was taken stays with the store, for the next sessions.
    */
   readonly maxBytes?: Size | undefined
-  /** How many sessions there may be: 1 to 16,000,000 (the default, and what one JavaScript Map carries). */
+  /** How many sessions there may be: 1 to 100,000,000 (the default). */
   readonly maxSessions?: number | undefined
 }
 
-const mostSessions = 16_000_000
+const mostSessions = 100_000_000
 
 /**
  * Keeps sessions in this process: they end with it, and no other process sees them. For development, tests, and single
  * processes whose sessions may be lost; `sojourn/stores/disk` keeps them over a restart.
  *
- * It never grows past its bounds. When one is reached, what has expired goes first, then the least recently used anonymous
+ * They lie outside the JavaScript heap, where a session takes some 140 bytes beside its data and its user's ID. The store never
+ * grows past its bounds. When one is reached, what has expired goes first, then the least recently used anonymous
  * session, then the least recently used one of a user; the manager reports each session that ended so before its time.
  *
  * @throws SojournError `ERR_SOJOURN_OPTION` for a bound that is none. `put` throws `ERR_SOJOURN_STORE_FULL` for one record
@@ -42,10 +42,10 @@ class MemoryStore implements Store {
   readonly name = 'memory'
   onEvicted?: ((removed: Removed) => void) | undefined
 
-  #maxBytes: number
-  #maxSessions: number
-  #records = new Records()
-  #reports = new Reports()
+  readonly #bounds: Bounds
+  readonly #maxSessions: number
+  #records: Records
+  #reports: Reports
   #closed = false
 
   // The latest use that was told of: what had expired by then goes first when room is wanted. The store asks no clock, for
@@ -53,81 +53,79 @@ class MemoryStore implements Store {
   #now = -Infinity
 
   constructor(maxBytes: number, maxSessions: number) {
-    this.#maxBytes = maxBytes
+    this.#bounds = boundsFor(maxBytes)
     this.#maxSessions = maxSessions
+    this.#records = new Records(this.#bounds)
+    this.#reports = new Reports(this.#bounds.reportBytes)
   }
 
   get(id: string): SessionRecord | null {
     const records = this.#open('get')
-    const entry = records.find(id)
-    if (entry === undefined) return null
-    records.use(entry)
-    return entry.record
+    const found = records.find(id)
+    return found === 0 ? null : records.use(found, id)
   }
 
   put(record: SessionRecord, expected: number): boolean {
     const records = this.#open('put')
-    const found = records.find(record.id)
-    if ((found?.record.version ?? 0) !== expected || record.version <= expected) return false
-    const bytes = sizeOf(record)
-    if (bytes > this.#maxBytes) {
-      throw new SojournError(
-        'ERR_SOJOURN_STORE_FULL',
-        `The session ${record.id} takes ${bytes} bytes, and the whole memory store may hold ${this.#maxBytes}. Keep less in it, or raise maxBytes.`,
-      )
-    }
-    this.#heard(record.lastSeenAt)
-    const entry = found === undefined ? records.insert(record, bytes) : records.replace(found, record, bytes)
-    if (this.#full()) this.#makeRoom(entry)
+    const { id, version } = record
+    const found = records.find(id)
+    if ((found === 0 ? 0 : records.version(found, id)) !== expected || version <= expected) return false
+    this.#write(found, record)
     return true
   }
 
   touch(batch: readonly Touch[]): void {
     const records = this.#open('touch')
     for (const { id, version, lastSeenAt, expiresAt } of batch) {
-      const entry = records.find(id)
-      if (entry === undefined || entry.record.version !== version) continue
-      if (entry.record.expiresAt <= lastSeenAt || entry.record.expiresAt >= expiresAt) continue
+      const found = records.find(id)
+      if (found === 0 || records.version(found, id) !== version) continue
+      const stored = records.expiresAt(found)
+      if (stored <= lastSeenAt || stored >= expiresAt) continue
       this.#heard(lastSeenAt)
-      records.touch(entry, { ...entry.record, lastSeenAt, expiresAt })
+      if (records.touch(found, id, lastSeenAt, expiresAt)) continue
+      this.#write(found, { ...records.look(found, id), lastSeenAt, expiresAt })
     }
   }
 
   delete(id: string): boolean {
     const records = this.#open('delete')
-    const entry = records.find(id)
-    if (entry === undefined) return false
-    records.remove(entry)
+    const found = records.find(id)
+    if (found === 0) return false
+    records.remove(found)
     return true
   }
 
   async *list(userId?: string): AsyncGenerator<SessionRecord, void> {
     const records = this.#open('list')
-    for (const entry of userId === undefined ? records.all() : records.ofUser(userId)) {
-      this.#open('list')
-      // The caller may have changed anything since the last one.
-      if (records.find(entry.record.id) !== entry) continue
-      if (userId === undefined || entry.record.userId === userId) yield entry.record
+    for (const ids of userId === undefined ? records.all() : [records.ofUser(userId)]) {
+      for (const id of ids) {
+        this.#open('list')
+        // The caller may have changed anything since the last one.
+        const found = records.find(id)
+        if (found === 0) continue
+        const record = records.look(found, id)
+        if (userId === undefined || record.userId === userId) yield record
+      }
     }
   }
 
   sweep(now: number, limit: number): Swept {
     const records = this.#open('sweep')
     const removed = this.#reports.take(limit)
-    let due = records.firstDue(now)
-    while (due !== null && removed.length < limit) {
-      const { id, userId, head } = due.record
+    let due = records.firstDue(now, true)
+    while (isRecord(due) && removed.length < limit) {
+      removed.push(records.removed(due))
       records.remove(due)
-      removed.push({ id, userId, head })
-      due = records.firstDue(now)
+      due = records.firstDue(now, true)
     }
-    return { removed, more: due !== null || this.#reports.count > 0 }
+    return { removed, more: due !== 0 || this.#reports.count > 0 }
   }
 
   close(): void {
     this.#closed = true
-    this.#records = new Records()
-    this.#reports = new Reports()
+    // What it had taken goes with these.
+    this.#records = new Records(boundsFor(1))
+    this.#reports = new Reports(0)
   }
 
   #open(verb: string): Records {
@@ -142,30 +140,45 @@ class MemoryStore implements Store {
     if (moment > this.#now) this.#now = moment
   }
 
-  #full(): boolean {
-    return this.#records.count > this.#maxSessions || this.#records.bytes + this.#reports.bytes > this.#maxBytes
-  }
-
-  /** Gives up records until the bounds hold, never the one that was just written: its `put` answers that it is there. */
-  #makeRoom(written: Entry): void {
+  /** Writes a record in the place of what is there, and gives up others until it has room. */
+  #write(found: number, record: SessionRecord): void {
     const records = this.#records
-    const evicted: Removed[] = []
-    records.hold(written)
-    while (this.#full()) {
-      const due = records.firstDue(this.#now)
-      if (due !== null) {
-        records.remove(due)
-        this.#reports.add(due.record)
-      } else if (this.#reports.count > 0 && records.count <= this.#maxSessions) {
-        // Better an expired session without a report than a live one without its record.
-        this.#reports.take(1)
-      } else {
-        const entry = records.leastUsed()!
-        records.remove(entry)
-        evicted.push({ id: entry.record.id, userId: entry.record.userId, head: entry.record.head })
-      }
+    if (found !== 0 && records.overwrite(found, record)) {
+      this.#heard(record.lastSeenAt)
+      return
     }
-    records.release(written)
+    const bytes = records.encode(record)
+    if (!records.couldHold()) {
+      throw new SojournError(
+        'ERR_SOJOURN_STORE_FULL',
+        `The session ${record.id} takes ${bytes} bytes, and the whole memory store may hold ${this.#bounds.maxBytes}. Keep less in it, or raise maxBytes.`,
+      )
+    }
+    this.#heard(record.lastSeenAt)
+    if (found !== 0) {
+      if (records.rewrite(found, record)) return
+      records.remove(found)
+    }
+    const evicted: Removed[] = []
+    // A little with each put, so that none takes long.
+    for (let step = 0; step < 32 && records.isOver && records.count > 0; step++) if (!records.shrink()) this.#giveUpOne(evicted)
+    while (records.count >= this.#maxSessions || !records.prepare()) this.#giveUpOne(evicted)
+    records.insert(record)
     for (const removed of evicted) this.onEvicted?.(removed)
   }
+
+  #giveUpOne(evicted: Removed[]): void {
+    const records = this.#records
+    const due = records.firstDue(this.#now, false)
+    const given = isRecord(due) ? due : records.leastUsed()
+    const removed = records.removed(given)
+    records.remove(given)
+    if (isRecord(due)) this.#reports.add(removed)
+    else evicted.push(removed)
+  }
+}
+
+/** Whether it is the address of one: 0 and -1 are none. */
+function isRecord(address: number): boolean {
+  return address !== 0 && address !== -1
 }

@@ -1,76 +1,131 @@
-import { BucketHeap } from './bucket-heap.ts'
-import type { Entry } from './entry.ts'
+import type { Blocks } from './blocks.ts'
+import { DUE_NEXT, DUE_PREV } from './layout.ts'
+import { lastSecond, Seconds } from './seconds.ts'
 
-/** What expires within one second. */
-export interface Bucket {
-  readonly second: number
-  readonly entries: Entry[]
-  /** True while the entries stand in order, the one that expires first at the end. Only a sweep that reached them needs it. */
-  sorted: boolean
-  /** Its index in the heap. */
-  place: number
-}
-
-/** Which entry expires first, at a cost that grows with what has expired: one heap of seconds, one bucket of entries for each. */
+/**
+ * Which record expires first, to the second. Those of one second stand in a ring, linked in themselves, so that one that comes,
+ * goes or is touched costs a few words, and a sweep costs by what has expired.
+ */
 export class Expiry {
-  #buckets = new Map<number, Bucket>()
-  #soonest = new BucketHeap()
+  readonly #blocks: Blocks
+  readonly #seconds: Seconds
+  readonly #expiresAt: (address: number) => number
+  // How far a search got in a second that has passed in part: those from `#seen` on are known not to have expired by `#now`.
+  #now = Number.NaN
+  #second = 0
+  #seen = 0
 
-  add(entry: Entry): void {
-    const second = secondOf(entry)
-    let bucket = this.#buckets.get(second)
-    if (bucket === undefined) {
-      bucket = { second, entries: [entry], sorted: true, place: 0 }
-      entry.slot = 0
-      this.#buckets.set(second, bucket)
-      this.#soonest.add(bucket)
+  /** @param expiresAt of the record at an address */
+  constructor(blocks: Blocks, part: number, expiresAt: (address: number) => number) {
+    this.#blocks = blocks
+    this.#seconds = new Seconds(part)
+    this.#expiresAt = expiresAt
+  }
+
+  get taken(): number {
+    return this.#seconds.taken
+  }
+
+  add(address: number, expiresAt: number): void {
+    const { words, shift, mask } = this.#blocks
+    const second = secondOf(expiresAt)
+    const own = words[address >>> shift]!
+    const at = address & mask
+    const first = this.#seconds.get(second)
+    if (first === 0) {
+      own[at + DUE_NEXT] = own[at + DUE_PREV] = address
+      this.#seconds.set(second, address)
+      return
+    }
+    // As the last, but before those that a search has seen, so that it will be looked at.
+    const next = this.#seen !== 0 && second === this.#second ? this.#seen : first
+    const nextWords = words[next >>> shift]!
+    const nextAt = next & mask
+    const prev = nextWords[nextAt + DUE_PREV]!
+    own[at + DUE_NEXT] = next
+    own[at + DUE_PREV] = prev
+    nextWords[nextAt + DUE_PREV] = address
+    words[prev >>> shift]![(prev & mask) + DUE_NEXT] = address
+    if (first === this.#seen) this.#seconds.set(second, address)
+  }
+
+  remove(address: number, expiresAt: number): void {
+    const { words, shift, mask } = this.#blocks
+    const own = words[address >>> shift]!
+    const next = own[(address & mask) + DUE_NEXT]!
+    const prev = own[(address & mask) + DUE_PREV]!
+    const second = secondOf(expiresAt)
+    if (next === address) {
+      if (this.#seen === address) this.#seen = 0
+      this.#seconds.clear(second)
+      return
+    }
+    const first = this.#seconds.get(second)
+    // The one after it was seen as well, unless the ring begins there.
+    if (this.#seen === address) this.#seen = next === first ? 0 : next
+    words[next >>> shift]![(next & mask) + DUE_PREV] = prev
+    words[prev >>> shift]![(prev & mask) + DUE_NEXT] = next
+    if (first === address) this.#seconds.set(second, next)
+  }
+
+  /** Within the same second nothing changes its place. */
+  change(address: number, from: number, to: number): void {
+    if (secondOf(from) === secondOf(to)) {
+      // It may have expired by a time at which it had not when it was seen.
+      if (to < from) this.#seen = 0
+      return
+    }
+    this.remove(address, from)
+    this.add(address, to)
+  }
+
+  /** A record that stands in its ring has moved, with its links. */
+  move(from: number, to: number, expiresAt: number): void {
+    const { words, shift, mask } = this.#blocks
+    const own = words[to >>> shift]!
+    const at = to & mask
+    const next = own[at + DUE_NEXT]!
+    if (next === from) {
+      own[at + DUE_NEXT] = own[at + DUE_PREV] = to
     } else {
-      bucket.sorted &&= entry.record.expiresAt <= bucket.entries.at(-1)!.record.expiresAt
-      entry.slot = bucket.entries.push(entry) - 1
+      const prev = own[at + DUE_PREV]!
+      words[next >>> shift]![(next & mask) + DUE_PREV] = to
+      words[prev >>> shift]![(prev & mask) + DUE_NEXT] = to
     }
-    entry.bucket = bucket
+    if (this.#seen === from) this.#seen = to
+    const second = secondOf(expiresAt)
+    if (this.#seconds.get(second) === from) this.#seconds.set(second, to)
   }
 
-  remove(entry: Entry): void {
-    const bucket = entry.bucket!
-    entry.bucket = null
-    const last = bucket.entries.pop()!
-    if (last !== entry) {
-      bucket.entries[entry.slot] = last
-      last.slot = entry.slot
-      bucket.sorted = false
-    } else if (bucket.entries.length === 0) {
-      this.#buckets.delete(bucket.second)
-      this.#soonest.remove(bucket)
+  /**
+   * A record whose time had come at `now`, of the first second that has one; 0 when there is none, -1 when `effort` were looked at
+   * in vain, and one may be among the others.
+   */
+  firstDue(now: number, effort: number): number {
+    const second = this.#seconds.first()
+    if (second === -1 || second * 1000 > now) return 0
+    let first = this.#seconds.get(second)
+    if (second * 1000 + 999 <= now && second < lastSecond) return first
+    // This second has not passed: each has to be looked at. What has not expired goes to the end of the ring.
+    if (now !== this.#now) {
+      this.#now = now
+      this.#second = second
+      this.#seen = 0
     }
-  }
-
-  /** To be called when an entry's record has another `expiresAt`. Within the same second nothing moves. */
-  changed(entry: Entry): void {
-    if (entry.bucket!.second === secondOf(entry)) {
-      entry.bucket!.sorted = false
-    } else {
-      this.remove(entry)
-      this.add(entry)
+    for (let looked = 0; looked < effort; looked++) {
+      if (first === this.#seen) return 0
+      if (this.#expiresAt(first) <= now) return first
+      if (this.#seen === 0) this.#seen = first
+      const { words, shift, mask } = this.#blocks
+      first = words[first >>> shift]![(first & mask) + DUE_NEXT]!
+      this.#seconds.set(second, first)
     }
-  }
-
-  /** The entry that expires first, if its time had come at `now`. */
-  firstDue(now: number): Entry | null {
-    const bucket = this.#soonest.first
-    if (bucket === undefined || bucket.second * 1000 > now) return null
-    if (!bucket.sorted) sort(bucket)
-    const entry = bucket.entries.at(-1)!
-    return entry.record.expiresAt <= now ? entry : null
+    return first === this.#seen ? 0 : -1
   }
 }
 
-function secondOf(entry: Entry): number {
-  return Math.floor(entry.record.expiresAt / 1000)
-}
-
-function sort(bucket: Bucket): void {
-  bucket.entries.sort((a, b) => b.record.expiresAt - a.record.expiresAt)
-  for (const [slot, entry] of bucket.entries.entries()) entry.slot = slot
-  bucket.sorted = true
+function secondOf(expiresAt: number): number {
+  const second = Math.floor(expiresAt / 1000)
+  // Also for what is no number: it goes with the last.
+  return second < 0 ? 0 : second <= lastSecond ? second : lastSecond
 }

@@ -1,0 +1,2 @@
+// The floor: what a process takes that does nothing.
+console.log('{}')

@@ -1,0 +1,61 @@
+// Fills the memory store, and tells what a session takes over its payload and what held the process up. Needs --expose-gc.
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
+import { createSessions } from '../../dist/index.js'
+import { memory } from '../../dist/stores/memory.js'
+import { dataOf, logIn, payloadOf, recordLike } from './sessions.mjs'
+
+const [how, count] = [process.argv[2], Number(process.argv[3])]
+
+const used = () => {
+  globalThis.gc()
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+const store = memory({ maxBytes: '16 GB' })
+const sessions = createSessions({ store, initial: () => ({}), sweepInterval: '1d' })
+await logIn(sessions, 0)
+const sample = (await store.list().next()).value
+const before = used()
+let payload = 0
+/** Puts that took long: their time in the processor, of all threads, which leaves out what else the machine does. */
+const long = []
+const collections = []
+new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] })
+if (how === 'manager') {
+  for (let index = 1; index < count; index++) {
+    await logIn(sessions, index)
+    payload += 2 + JSON.stringify(dataOf(index)).length + `user-${index}`.length
+  }
+} else {
+  const start = Date.now()
+  for (let index = 1; index < count; index++) {
+    const record = recordLike(sample, index, start + Math.floor((index / count) * 1_800_000))
+    payload += payloadOf(record)
+    const at = performance.now()
+    const began = process.cpuUsage()
+    void store.put(record, 0)
+    const { user, system } = process.cpuUsage(began)
+    if (user + system > 300) long.push({ ms: (user + system) / 1000, from: at, to: performance.now() })
+  }
+}
+const bytes = (used() - before) / (count - 1)
+await wait(50)
+/** Whether the garbage collector ran meanwhile, which goes by what the whole process allocates. */
+const isCollected = ({ from, to }) => collections.some(({ startTime, duration }) => startTime < to && startTime + duration > from)
+const longest = (pauses) => Math.max(0, ...pauses.map(({ ms }) => ms))
+console.log(
+  JSON.stringify({
+    bytes,
+    payload: payload / (count - 1),
+    head: sample.head.length,
+    resident: process.memoryUsage.rss() / count,
+    longest: longest(long.filter((pause) => !isCollected(pause))),
+    longestCollected: longest(long.filter(isCollected)),
+    over5: long.filter(({ ms }) => ms > 5).length,
+    left: store.get(sample.id) === null ? 0 : count,
+  }),
+)
+await sessions.close()

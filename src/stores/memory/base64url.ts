@@ -1,0 +1,25 @@
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** What a character stands for, by its code (of ASCII alone); -1 for what is none of the alphabet. */
+export const values = new Int32Array(128).fill(-1)
+/** The codes of the characters, by what they stand for. */
+export const codes = new Uint8Array(64)
+for (let value = 0; value < 64; value++) values[(codes[value] = alphabet.charCodeAt(value))] = value
+
+/** Four characters as 24 bits; negative when one of them is none of the alphabet. */
+export function bits24(text: string, at: number): number {
+  return (valueAt(text, at) << 18) | (valueAt(text, at + 1) << 12) | (valueAt(text, at + 2) << 6) | valueAt(text, at + 3)
+}
+
+/** Writes 24 bits as four characters. */
+export function write24(text: Uint8Array, at: number, bits: number): void {
+  text[at] = codes[bits >>> 18]!
+  text[at + 1] = codes[(bits >>> 12) & 63]!
+  text[at + 2] = codes[(bits >>> 6) & 63]!
+  text[at + 3] = codes[bits & 63]!
+}
+
+function valueAt(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < 128 ? values[code]! : -1
+}

@@ -1,0 +1,163 @@
+import { bits24, codes, values } from './base64url.ts'
+
+/** Shorter runs of base64url are taken for words. */
+const shortestRun = 6
+const longestRun = 127
+const run = 0x80
+const longestHead = 500
+/** Shapes are called by a byte, and 0 is no shape. */
+const mostShapes = 255
+
+interface Shape {
+  readonly hash: number
+  /** The head's characters, in the place of each run 0x80 and its length. */
+  readonly text: Uint8Array
+  /** How many bytes the runs take when packed. */
+  readonly packed: number
+  /** How many records have it. */
+  uses: number
+}
+
+/**
+ * Heads are much alike: keys, hashes and marks in base64url, within a frame of names that thousands share. What they share is their
+ * shape, kept once; each record keeps the runs of base64url alone, at six bits a character. Any text comes back as it was: one
+ * of a shape that was not met before, or of more shapes than there are numbers, is simply kept whole.
+ */
+export class Shapes {
+  readonly #shapes: (Shape | undefined)[] = [undefined]
+  readonly #byHash = new Map<number, number>()
+  // A shape gets a number when it is met for the second time, for a name that looks like a run, or a run like a name, makes one
+  // that is never met again.
+  readonly #met = new Int32Array(256)
+  readonly #text = new Uint8Array(longestHead)
+  readonly #head = Buffer.alloc(longestHead)
+
+  /** Writes a head's runs at `at`. @returns its shape, which says how long they are; 0 when it has none, and is to be kept whole */
+  pack(head: string, into: Uint8Array, at: number): number {
+    return head.length > longestHead ? 0 : this.#take(head, into, at)
+  }
+
+  /** A record has it, or has it no more. */
+  use(shape: number, change: 1 | -1): void {
+    if (shape !== 0) this.#shapes[shape]!.uses += change
+  }
+
+  packedLength(shape: number): number {
+    return this.#shapes[shape]!.packed
+  }
+
+  unpack(shape: number, from: Uint8Array, at: number): string {
+    const { text } = this.#shapes[shape]!
+    const head = this.#head
+    let length = 0
+    let held = 0
+    let bits = 0
+    for (let i = 0; i < text.length; i++) {
+      const code = text[i]!
+      if (code < run) {
+        head[length++] = code
+        continue
+      }
+      let left = code - run
+      // Most are four characters of three whole bytes.
+      for (let fours = bits === 0 ? left >> 2 : 0; fours > 0; fours--) {
+        const four = (from[at]! << 16) | (from[at + 1]! << 8) | from[at + 2]!
+        head[length] = codes[four >>> 18]!
+        head[length + 1] = codes[(four >>> 12) & 0x3f]!
+        head[length + 2] = codes[(four >>> 6) & 0x3f]!
+        head[length + 3] = codes[four & 0x3f]!
+        at += 3
+        length += 4
+        left -= 4
+      }
+      for (; left > 0; left--) {
+        if (bits < 6) {
+          held = ((held & 0x3f) << 8) | from[at++]!
+          bits += 8
+        }
+        bits -= 6
+        head[length++] = codes[(held >>> bits) & 0x3f]!
+      }
+    }
+    return head.toString('latin1', 0, length)
+  }
+
+  /** Packs the runs, and finds the number of the shape. */
+  #take(head: string, into: Uint8Array, start: number): number {
+    const text = this.#text
+    let length = 0
+    let hash = 0
+    let at = start
+    let held = 0
+    let bits = 0
+    for (let i = 0; i < head.length;) {
+      let end = i
+      while (end < head.length && end - i < longestRun && isRunCode(head.charCodeAt(end))) end++
+      if (end - i >= shortestRun && !isWord(head, i, end)) {
+        const code = run + end - i
+        text[length++] = code
+        hash = Math.imul(hash ^ code, 0x01000193)
+        for (let fours = bits === 0 ? (end - i) >> 2 : 0; fours > 0; fours--) {
+          const four = bits24(head, i)
+          into[at] = four >>> 16
+          into[at + 1] = four >>> 8
+          into[at + 2] = four
+          at += 3
+          i += 4
+        }
+        for (; i < end; i++) {
+          held = ((held & 0xff) << 6) | values[head.charCodeAt(i)]!
+          bits += 6
+          if (bits >= 8) {
+            bits -= 8
+            into[at++] = held >>> bits
+          }
+        }
+      } else {
+        if (end === i) end++
+        for (; i < end; i++) {
+          const code = head.charCodeAt(i)
+          if (code >= run) return 0
+          text[length++] = code
+          hash = Math.imul(hash ^ code, 0x01000193)
+        }
+      }
+    }
+    if (bits > 0) into[at++] = held << (8 - bits)
+    return this.#numberOf(hash ^ (hash >>> 15), length, at - start)
+  }
+
+  #numberOf(hash: number, length: number, packed: number): number {
+    const known = this.#byHash.get(hash)
+    if (known !== undefined) return this.#isText(this.#shapes[known]!.text, length) ? known : 0
+    const place = hash & (this.#met.length - 1)
+    if (this.#met[place] !== hash) {
+      this.#met[place] = hash
+      return 0
+    }
+    const free = this.#shapes.length <= mostShapes ? this.#shapes.length : this.#shapes.findIndex((shape) => shape?.uses === 0)
+    if (free === -1) return 0
+    const left = this.#shapes[free]
+    if (left !== undefined) this.#byHash.delete(left.hash)
+    this.#shapes[free] = { hash, text: this.#text.slice(0, length), packed, uses: 0 }
+    this.#byHash.set(hash, free)
+    return free
+  }
+
+  #isText(text: Uint8Array, length: number): boolean {
+    if (text.length !== length) return false
+    for (let i = 0; i < length; i++) if (text[i] !== this.#text[i]) return false
+    return true
+  }
+}
+
+function isRunCode(code: number): boolean {
+  return code < 128 && values[code]! >= 0
+}
+
+/** Letters alone, none but the first a capital: more likely a name than random. */
+function isWord(text: string, from: number, to: number): boolean {
+  if ((text.charCodeAt(from) | 0x20) < 0x61) return false
+  for (let i = from + 1; i < to; i++) if (text.charCodeAt(i) < 0x61 || text.charCodeAt(i) > 0x7a) return false
+  return (text.charCodeAt(from) | 0x20) <= 0x7a
+}
