@@ -1,0 +1,17 @@
+import { availableParallelism } from 'node:os'
+import { findProgram } from '../../test/services/programs.ts'
+
+/**
+ * Puts a program on one core of its own, so that the load generator never takes the time that it measures: what is measured runs on the
+ * first, what loads it on the second. All threads of a server share its core (V8's collectors, libuv's pool, lmdb's writer), so what they
+ * cost counts, as it does where each core has a process of its own.
+ *
+ * @returns the command that starts it; as it is where there is no taskset, or one core alone
+ */
+export function onCore(core: number | 'any', command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  return core !== 'any' && canPin ? ['taskset', '-c', String(core), ...command] : command
+}
+
+export const canPin = findProgram('taskset') !== null && availableParallelism() > 1
+export const serverCore = 0
+export const loadCore = 1
