@@ -18,6 +18,7 @@ export interface ServerOptions {
 export class Server {
   readonly origin: string
   readonly #child: ChildProcess
+  readonly #ended: Promise<never>
 
   static async start({ program, settings, core = serverCore, nodeOptions = [] }: ServerOptions): Promise<Server> {
     const file = fileURLToPath(new URL(`../servers/${program}.mjs`, import.meta.url))
@@ -26,16 +27,17 @@ export class Server {
     // Some peers warn of their own store at each start: that is shown with a failure alone.
     let output = ''
     child.stderr!.on('data', (chunk) => (output += chunk))
-    const ended = once(child, 'exit').then(([code]) => {
+    const ended = once(child, 'exit').then(([code]): never => {
       throw new Error(`${output}\nThe server ${program} ${JSON.stringify(settings)} ended with ${code}.`)
     })
     const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }]
     // From here on its end shows in what is asked of it.
     ended.catch(() => {})
-    return new Server(child, `http://127.0.0.1:${port}`)
+    return new Server(child, ended, `http://127.0.0.1:${port}`)
   }
 
-  private constructor(child: ChildProcess, origin: string) {
+  private constructor(child: ChildProcess, ended: Promise<never>, origin: string) {
+    this.#ended = ended
     this.#child = child
     this.origin = origin
   }
@@ -48,7 +50,7 @@ export class Server {
   async ask(question: string): Promise<unknown> {
     const answered = once(this.#child, 'message')
     this.#child.send(question)
-    return (await answered)[0]
+    return (await Promise.race([answered, this.#ended]))[0]
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 // Sojourn's own sessions, on the store that the settings name.
+import { randomBytes } from 'node:crypto'
 import { createSessions } from '../../dist/index.js'
 import { sealed } from '../../dist/sealed.js'
 import { clients } from './clients.mjs'
@@ -6,7 +7,7 @@ import { initial } from './work.mjs'
 
 /** @param {{ library: string, store?: string, url?: string, folder?: string, near?: boolean, secret?: string }} settings */
 export async function sojournSessions({ library, store = 'memory', url, folder, near = false }) {
-  if (library === 'sealed') return sealed({ keys: ['k'.repeat(43)], initial })
+  if (library === 'sealed') return sealed({ keys: [randomBytes(32)], initial })
   const kept = await openStore(store, url, folder)
   return createSessions({ store: near ? await tiered(kept) : kept, initial })
 }
