@@ -16,3 +16,9 @@ export function spreadOf(values: readonly number[]): Spread {
 export function pairedRatio(values: readonly number[], over: readonly number[]): Spread {
   return spreadOf(values.map((value, round) => value / over[round]!))
 }
+
+/** @param percent 99: what all but the greatest hundredth stay below */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * percent) / 100) - 1)]!
+}

@@ -10,10 +10,11 @@ export interface Visit {
 export class Visitor {
   readonly #cookies = new Map<string, string>()
   readonly #origin: string
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #agent: Agent
 
-  constructor(origin: string) {
+  constructor(origin: string, agent = new Agent({ keepAlive: true })) {
     this.#origin = origin
+    this.#agent = agent
   }
 
   /** The Cookie header. */

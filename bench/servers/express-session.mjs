@@ -1,20 +1,22 @@
 // express-session with each store that people put behind it.
 import session from 'express-session'
 import { clients } from './clients.mjs'
+import { counted } from './counted.mjs'
 
-/** @param {{ store?: string, url?: string, folder?: string }} settings */
-export async function expressSession({ store = 'memory', url, folder }) {
-  const kept = await storeOf(store, url, folder)
+/** @param {{ store?: string, url?: string, folder?: string, counted?: boolean }} settings */
+export async function expressSession({ store = 'memory', url, folder, counted: isCounted = false }) {
+  const opened = await storeOf(store, url, folder)
+  const kept = isCounted ? counted(opened, ['get', 'set', 'touch', 'destroy']) : opened
   return session({
     secret: 'a secret of the benchmark',
     resave: false,
     saveUninitialized: false,
-    ...(kept !== undefined && { store: kept }),
+    store: kept,
   })
 }
 
 async function storeOf(store, url, folder) {
-  if (store === 'memory') return undefined
+  if (store === 'memory') return new session.MemoryStore()
   if (store === 'memorystore') {
     const MemoryStore = (await import('memorystore')).default(session)
     return new MemoryStore({ checkPeriod: 86_400_000 })

@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { createSessions } from '../../dist/index.js'
 import { sealed } from '../../dist/sealed.js'
 import { clients } from './clients.mjs'
+import { counted } from './counted.mjs'
 import { initial } from './work.mjs'
 
-/** @param {{ library: string, store?: string, url?: string, folder?: string, near?: boolean, secret?: string }} settings */
-export async function sojournSessions({ library, store = 'memory', url, folder, near = false }) {
+/** @param {{ library: string, store?: string, url?: string, folder?: string, near?: boolean, counted?: boolean }} settings */
+export async function sojournSessions({ library, store = 'memory', url, folder, near = false, counted: isCounted = false }) {
   if (library === 'sealed') return sealed({ keys: [randomBytes(32)], initial })
-  const kept = await openStore(store, url, folder)
+  const opened = await openStore(store, url, folder)
+  const kept = isCounted ? counted(opened, ['get', 'put', 'touch', 'delete']) : opened
   return createSessions({ store: near ? await tiered(kept) : kept, initial })
 }
 

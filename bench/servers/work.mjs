@@ -44,16 +44,26 @@ export function serve(listener) {
   server.listen(0, '127.0.0.1', () => told(server))
 }
 
-/** @param {import('node:http').Server} server that listens */
-export const told = (server) => void process.send?.({ port: /** @type {import('node:net').AddressInfo} */ (server.address()).port })
-
-process.on('message', (message) => {
-  if (message === 'cpu') {
+/**
+ * Tells the port to the process that started this one, answers what that asks, and ends with it.
+ *
+ * @param {import('node:http').Server} server that listens
+ */
+export function told(server) {
+  answerQuestions(() => {
     const { user, system } = process.cpuUsage()
-    process.send?.({ cpu: user + system })
-  }
-})
-process.on('disconnect', () => process.exit())
+    return user + system
+  })
+  process.send?.({ port: /** @type {import('node:net').AddressInfo} */ (server.address()).port })
+}
+
+/** @param {() => number | Promise<number>} cpu what has been used of processors until now, in µs */
+export function answerQuestions(cpu) {
+  process.on('message', async (message) => {
+    if (message === 'cpu') process.send?.({ cpu: await cpu() })
+  })
+  process.on('disconnect', () => process.exit())
+}
 
 /** What this server was asked to be: `{ library, store, url, … }`. */
 export const settings = JSON.parse(process.argv[2] ?? '{}')
