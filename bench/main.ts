@@ -23,6 +23,7 @@ const order = [
   'sweep',
   'many-at-once',
   'processes',
+  'peer-memory',
   'start',
   'languages',
 ]

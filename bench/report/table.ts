@@ -6,16 +6,22 @@ export function reached({ value, goal }: Finding): boolean | null {
   return 'atLeast' in goal ? value >= goal.atLeast : value <= goal.atMost
 }
 
+/** '≥ 0.85', or nothing. */
+export function goalOf({ goal }: Finding): string {
+  if (goal === undefined) return ''
+  return 'atLeast' in goal ? `≥ ${figure(goal.atLeast)}` : `≤ ${figure(goal.atMost)}`
+}
+
 /** Findings as a Markdown table, whose columns are aligned for whoever reads it as it is. */
 export function tableOf(findings: readonly Finding[]): string {
   const rows = findings.map((finding) => {
-    const { what, value, unit, spread, goal, note = '' } = finding
+    const { what, value, unit, spread, note = '' } = finding
     const isReached = reached(finding)
     return [
       what,
       `${figure(value)} ${unit}`,
       spread === undefined ? '' : `${figure(spread[0])} to ${figure(spread[1])}`,
-      goal === undefined ? '' : 'atLeast' in goal ? `≥ ${figure(goal.atLeast)}` : `≤ ${figure(goal.atMost)}`,
+      goalOf(finding),
       isReached === null ? '' : isReached ? 'yes' : '**missed**',
       note.replaceAll('|', '\\|'),
     ]

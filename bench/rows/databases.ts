@@ -3,6 +3,7 @@ import { type Database, databases, withDatabase } from '../measure/databases.ts'
 import { against } from '../measure/findings.ts'
 import type { Finding, Row } from '../row.ts'
 
+const bare = { name: 'bare Express', program: 'express', library: 'bare', keeps: 'nothing' } as const
 const peers = { mysql: 'express-mysql-session', postgres: 'connect-pg-simple', mongodb: 'connect-mongo' } as const
 
 export const row: Row = {
@@ -10,8 +11,8 @@ export const row: Row = {
   title: 'MariaDB, PostgreSQL, MongoDB without a near-cache',
   method:
     'Per database: a node:http server that reads one text as long as a session by its key (R), or reads and writes it (W), in prepared statements where the ' +
-    'driver has them, without session code; the same with sojourn; then Express 5 with sojourn, and with the express-session store for the database. ' +
-    'One driver and pools of ten connections for all, 64 sessions in turn, servers that do not wait for a disk. The database shares the core of the load generator.',
+    'driver has them, without session code; the same with sojourn; then Express 5, bare, with sojourn, and with the express-session store for the database. ' +
+    'One driver and pools of ten connections for all; 64 sessions in turn, servers that do not wait for a disk. The database shares the core of the load generator.',
   async run(tell) {
     const findings: Finding[] = []
     for (const database of Object.keys(peers) as (keyof typeof peers)[])
@@ -27,9 +28,10 @@ async function compare(database: keyof typeof peers & Database, url: string, tel
   const ours = { name: `${name}, sojourn`, program: 'node', library: 'sojourn', settings }
   const oursOnExpress = { name: `${name}, sojourn on Express`, program: 'express', library: 'sojourn', settings }
   const peer = { name: `${name}, ${peers[database]} on Express`, program: 'express', library: 'express-session', settings }
-  const result = await contest({ entrants: [raw, ours, oursOnExpress, peer], sessions: 64, tell })
+  const result = await contest({ entrants: [raw, ours, bare, oursOnExpress, peer], sessions: 64, tell })
   return [
     ...against(result, ours.name, raw.name, '× raw', { R: 0.9, W: 0.9 }),
     ...against(result, oursOnExpress.name, peer.name, `× ${peers[database]}`, { R: 2, W: 2 }),
+    ...[oursOnExpress, peer].flatMap(({ name }) => against(result, name, bare.name, '× bare')),
   ]
 }

@@ -7,13 +7,15 @@ import type { Finding, Row } from '../row.ts'
 
 const writers = 200
 const rounds = 20
+/** After each round one writer goes on alone, so many times. */
+const alone = 20
 
 export const row: Row = {
   name: 'many-at-once',
   title: 'One session, 200 writers at once',
   method:
     `${writers} requests of one session at once, over as many connections to one node:http server, ${rounds} times with a new session each: each adds a key of its own to ` +
-    'the session after it has waited 10 ms, as for a query. Then the keys that are there are counted. A single writer is one such request after the other.',
+    'the session after it has waited 10 ms, as for a query. Then the keys that are there are counted. Then one writer goes on alone, 20 times, and with its times those of the many are compared.',
   async run(tell) {
     return await withDatabase('redis', tell, async (url) => {
       const findings: Finding[] = []
@@ -54,11 +56,9 @@ async function bursts(library: string, settings: Record<string, unknown>): Promi
         all.writes.push((await writesOf(server)) - before)
         all.landed.push(Number(await visitor.get('/count')))
         all.times.push(...times)
+        for (let key = 0; key < alone; key++) all.timesAlone.push(await timed(visitor, `/add/alone${key}`))
       }
     }
-    const visitor = new Visitor(server.origin, agent)
-    await visitor.get('/create')
-    for (let key = 0; key < writers; key++) all.timesAlone.push(await timed(visitor, `/add/key${key}`))
     return all
   } finally {
     agent.destroy()
@@ -80,7 +80,7 @@ async function writesOf(server: Server): Promise<number> {
 function findingsOf(name: string, { landed, writes, times, timesAlone }: Bursts, hasGoals: boolean): Finding[] {
   const there = spreadOf(landed)
   const asked = spreadOf(writes)
-  const alone = percentile(timesAlone, 99)
+  const single = percentile(timesAlone, 99)
   const together = percentile(times, 99)
   return [
     {
@@ -96,13 +96,14 @@ function findingsOf(name: string, { landed, writes, times, timesAlone }: Bursts,
       unit: 'writes',
       spread: [asked.least, asked.most],
       ...(hasGoals && { goal: { atMost: 2 } }),
+      ...(hasGoals && name.endsWith('memory') && { note: 'a write in memory lands at once: nothing waits, so nothing goes out together' }),
     },
     {
       what: `${name}: p99 of a request`,
-      value: together / alone,
+      value: together / single,
       unit: '× a single writer',
       ...(hasGoals && { goal: { atMost: 3 } }),
-      note: `${together.toFixed(1)} ms, alone ${alone.toFixed(1)}`,
+      note: `${together.toFixed(1)} ms, alone ${single.toFixed(1)}`,
     },
   ]
 }

@@ -31,6 +31,7 @@ async function scaling(name: string, settings: Record<string, unknown>, tell: (l
     kinds.map((kind) => {
       const { median, least, most } = result.ratio(nameOf(workers), nameOf(1), kind)
       const note = `${Math.round(result.rate(nameOf(workers), kind)).toLocaleString('en')} requests a second`
+      if (workers === 1) return { what: `${nameOf(1)}, ${kind}`, value: result.rate(nameOf(1), kind), unit: 'requests a second' }
       return { what: `${nameOf(workers)}, ${kind}`, value: median, unit: '× one worker', spread: [least, most] as const, note }
     }),
   )
