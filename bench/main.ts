@@ -1,5 +1,6 @@
 // npm run bench [-- names of rows] [--rounds=5] [--seconds=3] [--warm-up=1]; npm run bench:quick
 import { readdirSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { quick } from './quick.ts'
 import { reached, tableOf } from './report/table.ts'
 import { writeResults, type Result } from './report/results.ts'
@@ -47,6 +48,9 @@ async function measure(row: Row): Promise<Result> {
     return { row, findings: [], failure: error instanceof Error ? error.message : String(error), seconds: (Date.now() - began) / 1000 }
   }
 }
+
+const [busy] = loadavg()
+if (busy! > 0.5) tell(`Other programs run on this machine (load ${busy!.toFixed(1)}): figures will be worth less.`)
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 if (process.argv.includes('--quick')) {

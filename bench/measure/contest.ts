@@ -2,7 +2,7 @@ import { Server } from './server.ts'
 import { settings } from './settings.ts'
 import { pairedRatio, spreadOf, type Spread } from './statistics.ts'
 import { Visitor } from './visitor.ts'
-import { load } from './wrk.ts'
+import { type Client, load, type Load } from './wrk.ts'
 
 /** One of the servers that are compared. */
 export interface Entrant {
@@ -12,8 +12,10 @@ export interface Entrant {
   readonly program: string
   readonly library: string
   readonly settings?: Readonly<Record<string, unknown>>
-  /** 'bare' does no session's work; 'client' keeps its sessions in cookies. @default 'server' */
-  readonly keeps?: 'nothing' | 'server' | 'client'
+  /** 'nothing' does no session's work, 'text' no more than to keep one; 'client' keeps sessions in cookies. @default 'server' */
+  readonly keeps?: 'nothing' | 'text' | 'server' | 'client'
+  /** What its clients say of themselves, beside the cookie. @default nothing */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** R reads one value of a session, W changes one. */
@@ -37,16 +39,17 @@ export interface ContestOptions {
 interface Runner {
   readonly entrant: Entrant
   readonly server: Server
-  readonly cookies: readonly string[]
+  readonly visitors: readonly Visitor[]
+  readonly client: Client
   readonly measured: Record<Kind, Measured[]>
+  /** How many W requests were answered. */
+  writes: number
 }
 
 interface Measured {
   readonly rate: number
   /** µs of processor that the server's process took for a request. */
   readonly cost: number
-  /** ms */
-  readonly p99: number
 }
 
 /**
@@ -55,19 +58,21 @@ interface Measured {
  */
 export async function contest(options: ContestOptions): Promise<Contest> {
   const { entrants, tell, sessions = 1, core } = options
-  const runners: Runner[] = []
+  const servers: Server[] = []
   try {
+    const runners: Runner[] = []
     for (const entrant of entrants) {
       const server = await Server.start({ program: entrant.program, settings: { library: entrant.library, ...entrant.settings }, core })
-      runners.push({ entrant, server, cookies: [], measured: { R: [], W: [] } })
+      servers.push(server)
+      const visitors = await begin(entrant, server, sessions)
+      const client = { cookies: visitors.map(({ cookie }) => cookie), headers: entrant.headers ?? {} }
+      runners.push({ entrant, server, visitors, client, measured: { R: [], W: [] }, writes: 0 })
     }
-    const ready: Runner[] = []
-    for (const runner of runners) ready.push({ ...runner, cookies: await visitorsOf(runner, sessions) })
-    // What keeps nothing is given the headers that the first one of the others gets.
-    const given = ready.find(({ cookies }) => cookies.length > 0)!.cookies
-    const all = ready.map((runner) => (runner.cookies.length > 0 ? runner : { ...runner, cookies: given }))
+    // What keeps nothing is given the cookies of those who do.
+    const { cookies } = runners.find(({ visitors }) => visitors.length > 0)!.client
+    const all = runners.map((runner) => (runner.visitors.length > 0 ? runner : { ...runner, client: { ...runner.client, cookies } }))
     tell(`  ${entrants.map(({ name }) => name).join(' · ')}: each does its work`)
-    for (const kind of kinds) for (const runner of all) await load(runner.server.origin + pathOf[kind], runner.cookies, 2)
+    for (const kind of kinds) for (const runner of all) await give(runner, kind, 2)
     for (let round = 1; round <= settings.rounds; round++) {
       for (const kind of kinds) {
         for (const runner of round % 2 === 1 ? all : all.toReversed()) runner.measured[kind].push(await measure(runner, kind))
@@ -75,49 +80,70 @@ export async function contest(options: ContestOptions): Promise<Contest> {
         tell(`  round ${round} of ${settings.rounds}, ${kind}, requests a second: ${rates.join(' · ')}`)
       }
     }
-    return new Contest(new Map(all.map(({ entrant, measured }) => [entrant.name, measured])))
+    const outcomes = new Map<string, Outcome>()
+    for (const runner of all) outcomes.set(runner.entrant.name, { ...runner.measured, kept: await keptBy(runner) })
+    return new Contest(outcomes)
   } finally {
-    await Promise.all(runners.map(({ server }) => server.stop()))
+    await Promise.all(servers.map((server) => server.stop()))
   }
 }
 
-async function measure({ server, cookies }: Runner, kind: Kind): Promise<Measured> {
-  const url = server.origin + pathOf[kind]
-  await load(url, cookies, settings.warmUp)
-  const before = await server.cpu()
-  const { requests, rate, p99 } = await load(url, cookies, settings.seconds)
-  return { rate, p99, cost: ((await server.cpu()) - before) / requests }
+async function give(runner: Runner, kind: Kind, seconds: number): Promise<Load> {
+  const given = await load(runner.server.origin + pathOf[kind], runner.client, seconds)
+  if (kind === 'W') runner.writes += given.requests
+  return given
+}
+
+async function measure(runner: Runner, kind: Kind): Promise<Measured> {
+  await give(runner, kind, settings.warmUp)
+  const before = await runner.server.cpu()
+  const { requests, rate } = await give(runner, kind, settings.seconds)
+  return { rate, cost: ((await runner.server.cpu()) - before) / requests }
 }
 
 /** Begins the sessions, and sees that what is read is in them and that what is written stays. */
-async function visitorsOf({ entrant, server }: Runner, sessions: number): Promise<readonly string[]> {
-  const { keeps = 'server', name } = entrant
+async function begin({ keeps = 'server', name, headers }: Entrant, server: Server, sessions: number): Promise<readonly Visitor[]> {
   if (keeps === 'nothing') return []
-  const cookies: string[] = []
-  for (let made = 0; made < sessions; made++) {
-    const visitor = new Visitor(server.origin)
+  const visitors = Array.from({ length: sessions }, () => new Visitor(server.origin, headers))
+  for (const visitor of visitors) {
     await visitor.get('/create')
     const before = visitor.cookie
     if (before === '') throw new Error(`${name} set no cookie.`)
     const theme = await visitor.get('/read')
     if (theme !== 'dark') throw new Error(`${name} read '${theme}' where 'dark' had been written.`)
-    const first = Number(await visitor.get('/write'))
-    const second = Number(await visitor.get('/write'))
-    if (!Number.isInteger(first) || second !== first + 1)
-      throw new Error(`${name} counted ${first} and then ${second}: it does not keep what is written.`)
+    const counts = [Number(await visitor.get('/write')), Number(await visitor.get('/write'))] as const
+    if (!Number.isInteger(counts[0]) || counts[1] !== counts[0] + 1) throw new Error(`${name} counted ${counts.join(', then ')}.`)
     if (keeps === 'client' && visitor.cookie === before) throw new Error(`${name} wrote into a session and did not change its cookie.`)
-    cookies.push(visitor.cookie)
     visitor.leave()
   }
-  return cookies
+  return visitors
+}
+
+/** @returns which part of the writes that were answered are in the sessions; null where that can't be told */
+async function keptBy({ entrant, visitors, writes }: Runner): Promise<number | null> {
+  if ((entrant.keeps ?? 'server') !== 'server') return null
+  let counted = 0
+  for (const visitor of visitors) {
+    // It counted two before, and counts this one.
+    counted += Number(await visitor.get('/write')) - 3
+    visitor.leave()
+  }
+  // Those that wrk left unanswered at the end of its time may have landed, too.
+  const kept = Math.min(1, counted / writes)
+  if (entrant.library === 'sojourn' && kept < 1) throw new Error(`${entrant.name} answered ${writes} writes, and kept ${counted}.`)
+  return kept
+}
+
+interface Outcome extends Record<Kind, readonly Measured[]> {
+  readonly kept: number | null
 }
 
 /** What the rounds came to. */
 export class Contest {
-  readonly #measured: ReadonlyMap<string, Record<Kind, readonly Measured[]>>
+  readonly #outcomes: ReadonlyMap<string, Outcome>
 
-  constructor(measured: ReadonlyMap<string, Record<Kind, readonly Measured[]>>) {
-    this.#measured = measured
+  constructor(outcomes: ReadonlyMap<string, Outcome>) {
+    this.#outcomes = outcomes
   }
 
   /** Requests a second of one over those of another, round by round. */
@@ -135,9 +161,18 @@ export class Contest {
     return spreadOf(this.#of(name, kind, 'cost')).median
   }
 
+  /** Which part of the writes that it answered was there in the end; null where that can't be told. */
+  kept(name: string): number | null {
+    return this.#outcome(name).kept
+  }
+
   #of(name: string, kind: Kind, what: keyof Measured): readonly number[] {
-    const measured = this.#measured.get(name)
-    if (measured === undefined) throw new Error(`Nobody called '${name}' was in the contest.`)
-    return measured[kind].map((one) => one[what])
+    return this.#outcome(name)[kind].map((one) => one[what])
+  }
+
+  #outcome(name: string): Outcome {
+    const outcome = this.#outcomes.get(name)
+    if (outcome === undefined) throw new Error(`Nobody called '${name}' was in the contest.`)
+    return outcome
   }
 }

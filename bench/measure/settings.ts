@@ -12,7 +12,7 @@ export interface Settings {
 
 export const settings: Settings = {
   rounds: number('rounds', 5),
-  seconds: number('seconds', 3),
+  seconds: number('seconds', process.argv.includes('--quick') ? 2 : 3),
   warmUp: number('warm-up', 1),
   connections: 32,
 }

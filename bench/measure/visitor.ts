@@ -6,14 +6,16 @@ export interface Visit {
   readonly body: string
 }
 
-/** A client with a cookie jar, that says nothing of itself: as wrk, so that both are one client to a server that compares them. */
+/** A client with a cookie jar that says of itself what wrk will say: to a server that compares them, both are one client. */
 export class Visitor {
   readonly #cookies = new Map<string, string>()
   readonly #origin: string
+  readonly #headers: Readonly<Record<string, string>>
   readonly #agent: Agent
 
-  constructor(origin: string, agent = new Agent({ keepAlive: true })) {
+  constructor(origin: string, headers: Readonly<Record<string, string>> = {}, agent = new Agent({ keepAlive: true })) {
     this.#origin = origin
+    this.#headers = headers
     this.#agent = agent
   }
 
@@ -30,7 +32,7 @@ export class Visitor {
   }
 
   async visit(path: string): Promise<Visit> {
-    const headers = this.#cookies.size === 0 ? {} : { Cookie: this.cookie }
+    const headers = { ...this.#headers, ...(this.#cookies.size > 0 && { Cookie: this.cookie }) }
     return await new Promise((resolve, reject) => {
       const sent = request(`${this.#origin}${path}`, { headers, agent: this.#agent }, (response) => {
         for (const line of response.headers['set-cookie'] ?? []) this.#keep(line)

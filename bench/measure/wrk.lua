@@ -9,7 +9,11 @@ function init(args)
     return
   end
   for i = 1, #args do
-    requests[i] = wrk.format('GET', wrk.path, { ['Host'] = wrk.headers['Host'], ['Cookie'] = args[i] })
+    local headers = { ['Cookie'] = args[i] }
+    for name, value in pairs(wrk.headers) do
+      headers[name] = value
+    end
+    requests[i] = wrk.format('GET', wrk.path, headers)
   end
 end
 

@@ -14,17 +14,25 @@ export interface Load {
   readonly p99: number
 }
 
+/** What the requests say. */
+export interface Client {
+  /** The Cookie header of each session. */
+  readonly cookies: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+}
+
 const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
 const run = promisify(execFile)
 
 /**
- * Loads a server by wrk with one thread. One Cookie header goes with each request; several take turns.
+ * Loads a server by wrk with one thread. Of several cookies each request has one, in turn.
  *
  * @throws if an answer was no success, or a connection broke: such a figure would mean nothing
  */
-export async function load(url: string, cookies: readonly string[], seconds: number): Promise<Load> {
-  const single = cookies.length === 1 ? ['-H', `Cookie: ${cookies[0]}`] : []
-  const [program, ...args] = onCore(loadCore, ['wrk', '-t1', `-c${settings.connections}`, `-d${seconds}s`, ...single, '-s', script, url])
+export async function load(url: string, { cookies, headers }: Client, seconds: number): Promise<Load> {
+  const single = cookies.length === 1 ? { Cookie: cookies[0] } : {}
+  const said = Object.entries({ ...headers, ...single }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const [program, ...args] = onCore(loadCore, ['wrk', '-t1', `-c${settings.connections}`, `-d${seconds}s`, ...said, '-s', script, url])
   const { stdout } = await run(program, [...args, '--', ...cookies])
   const counted = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Record<
     'requests' | 'duration' | 'refused' | 'broken' | 'p50' | 'p99',

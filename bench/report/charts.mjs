@@ -27,10 +27,10 @@ const bars = ({ title, unit, values }) => ({
   encoding: {
     y: { field: 'name', type: 'nominal', sort: null, title: null, scale: { paddingInner: 0.25 } },
     yOffset: { field: 'kind', scale: { domain: ['R', 'W'] } },
-    x: { field: 'value', type: 'quantitative', title: unit },
+    x: { field: 'value', type: 'quantitative', title: unit, axis: { format: '.2~f' } },
   },
   layer: [
-    { mark: 'bar', encoding: { color: { field: 'kind', scale: colours, title: null } } },
+    { mark: 'bar', encoding: { color: { field: 'kind', scale: colours, title: null, legend: { orient: 'bottom' } } } },
     {
       mark: { type: 'text', align: 'left', dx: 4, fontSize: 11 },
       encoding: { text: { field: 'value', format: '.3~r' } },

@@ -48,7 +48,7 @@ async function bursts(library: string, settings: Record<string, unknown>): Promi
     const all = { landed: [] as number[], writes: [] as number[], times: [] as number[], timesAlone: [] as number[] }
     // The first round warms up the server and opens the connections; it does not count.
     for (let round = 0; round <= rounds; round++) {
-      const visitor = new Visitor(server.origin, agent)
+      const visitor = new Visitor(server.origin, {}, agent)
       await visitor.get('/create')
       const before = await writesOf(server)
       const times = await Promise.all(Array.from({ length: writers }, async (_, key) => await timed(visitor, `/add/key${key}`)))

@@ -20,7 +20,7 @@ export const row: Row = {
 async function compare(database: Database, url: string, tell: (line: string) => void): Promise<Finding[]> {
   const { name } = databases[database]
   const settings = { store: database, url }
-  const raw = { name: `${name}, raw`, program: 'node', library: 'raw', settings }
+  const raw = { name: `${name}, raw`, program: 'node', library: 'raw', keeps: 'text' as const, settings }
   const ours = { name: `${name}, sojourn`, program: 'node', library: 'sojourn', settings: { ...settings, near: true } }
   return against(await contest({ entrants: [raw, ours], sessions: 64, tell }), ours.name, raw.name, '× raw', { R: 2, W: 1 })
 }

@@ -14,7 +14,7 @@ export const row: Row = {
   async run(tell) {
     return await withDatabase('redis', tell, async (url) => {
       const on = { program: 'node', settings: { store: 'redis', url } }
-      const raw = { ...on, name: 'raw GET, SET', library: 'raw' }
+      const raw = { ...on, name: 'raw GET, SET', library: 'raw', keeps: 'text' as const }
       const ours = { ...on, name: 'sojourn', library: 'sojourn' }
       const peer = { ...on, name: 'express-session + connect-redis', library: 'express-session' }
       const result = await contest({ entrants: [bare, raw, ours, peer], sessions: 64, tell })
