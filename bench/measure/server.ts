@@ -28,7 +28,7 @@ export class Server {
     let output = ''
     child.stderr!.on('data', (chunk) => (output += chunk))
     const ended = once(child, 'exit').then(([code]): never => {
-      throw new Error(`${output}\nThe server ${program} ${JSON.stringify(settings)} ended with ${code}.`)
+      throw new Error(`The server ${program} with ${String(settings['library'])} ended with ${code}.`, { cause: output })
     })
     const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }]
     // From here on its end shows in what is asked of it.

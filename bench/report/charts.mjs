@@ -13,7 +13,7 @@ const common = {
   // Read on dark pages, too.
   background: 'white',
   padding: 12,
-  config: { font: 'sans-serif', axis: { labelFontSize: 12, titleFontSize: 12, labelLimit: 360 }, title: { fontSize: 14, anchor: 'start' } },
+  config: { font: 'sans-serif', axis: { labelFontSize: 12, titleFontSize: 12 }, title: { fontSize: 14, anchor: 'start' } },
 }
 const colours = { domain: ['R', 'W'], range: ['#2a6f97', '#e09f3e'] }
 
@@ -25,7 +25,7 @@ const bars = ({ title, unit, values }) => ({
   data: { values },
   height: { step: 16 },
   encoding: {
-    y: { field: 'name', type: 'nominal', sort: null, title: null, scale: { paddingInner: 0.25 } },
+    y: { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 400 }, scale: { paddingInner: 0.25 } },
     yOffset: { field: 'kind', scale: { domain: ['R', 'W'] } },
     x: { field: 'value', type: 'quantitative', title: unit, axis: { format: '.2~f' } },
   },

@@ -59,7 +59,7 @@ function section({ row, findings, failure }: Result, charts: readonly Chart[]): 
   return [
     `<a id="${row.name}"></a>\n\n## ${row.title}`,
     row.method,
-    ...(failure === null ? [tableOf(findings)] : [`**This row failed:** ${failure.trim().split('\n').at(-1)}`]),
+    ...(failure === null ? [tableOf(findings)] : [`**This row failed:** ${failure}`]),
     ...charts.filter(({ name }) => isOf(row, name)).map(picture),
   ]
 }

@@ -14,7 +14,12 @@ export const row: Row = {
     '64 sessions take turns. Here a server may use both cores, since lmdb writes in a thread of its own; the load generator shares the second one with it.',
   async run(tell) {
     return await withFolder(async (folder) => {
-      const ours = { name: 'sojourn', program: 'express', library: 'sojourn', settings: { store: 'disk', folder: join(folder, 'sojourn') } }
+      const ours = {
+        name: 'sojourn on disk',
+        program: 'express',
+        library: 'sojourn',
+        settings: { store: 'disk', folder: join(folder, 'sojourn') },
+      }
       const files = {
         name: 'express-session + session-file-store',
         program: 'express',
