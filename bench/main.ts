@@ -49,6 +49,9 @@ async function measure(row: Row): Promise<Result> {
   }
 }
 
+// Temporary folders are removed at the exit.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+
 const [busy] = loadavg()
 if (busy! > 0.5) tell(`Other programs run on this machine (load ${busy!.toFixed(1)}): figures will be worth less.`)
 

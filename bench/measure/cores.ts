@@ -12,6 +12,6 @@ export function onCore(core: number | 'any', command: readonly [string, ...strin
   return core !== 'any' && canPin ? ['taskset', '-c', String(core), ...command] : command
 }
 
-export const canPin = findProgram('taskset') !== null && availableParallelism() > 1
+export const canPin = !process.argv.includes('--unpinned') && findProgram('taskset') !== null && availableParallelism() > 1
 export const serverCore = 0
 export const loadCore = 1
