@@ -54,7 +54,11 @@ export function told(server) {
     const { user, system } = process.cpuUsage()
     return user + system
   })
-  process.send?.({ port: /** @type {import('node:net').AddressInfo} */ (server.address()).port })
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  if (process.send !== undefined) return process.send({ port })
+  // Started by hand, to be profiled: profiles are written at the exit.
+  console.log(`http://127.0.0.1:${port}`)
+  process.once('SIGINT', () => process.exit())
 }
 
 /** @param {() => number | Promise<number>} cpu what has been used of processors until now, in µs */

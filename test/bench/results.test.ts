@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pairedRatio, percentile, spreadOf } from '../../bench/measure/statistics.ts'
+import { slowOf } from '../../bench/quick.ts'
 import { figure, reached, tableOf } from '../../bench/report/table.ts'
 
 describe('statistics of the benchmark', () => {
@@ -16,6 +17,13 @@ describe('statistics of the benchmark', () => {
     expect(percentile(hundred, 99)).toBe(99)
     expect(percentile([7], 99)).toBe(7)
   })
+})
+
+test('the quick variant fails below nine tenths of a goal, and bears what is between them and the goal', () => {
+  const finding = { what: 'R', unit: '× bare', goal: { atLeast: 0.8 } }
+  const noGoal = { what: 'R', unit: '× bare', value: 0.1 }
+  expect(slowOf([{ ...finding, value: 0.73 }, { ...finding, value: 0.8 }, noGoal])).toEqual([])
+  expect(slowOf([{ ...finding, value: 0.71 }, noGoal])).toEqual([{ ...finding, value: 0.71 }])
 })
 
 describe('tables of the benchmark', () => {
