@@ -7,6 +7,7 @@ export const initial = () => ({
   visits: 0,
   language: 'en-GB',
   currency: 'EUR',
+  country: 'Great Britain',
   cart: [
     { sku: 'mug-large-blue', qty: 2 },
     { sku: 'tea-assam-250', qty: 1 },
