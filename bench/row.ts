@@ -9,6 +9,8 @@ export interface Finding {
   readonly goal?: { readonly atLeast: number } | { readonly atMost: number }
   /** The least and the most of the rounds, where there were several. */
   readonly spread?: readonly [number, number]
+  /** Where it stands in the row's chart of growth: on a line, over a number of sessions. */
+  readonly point?: { readonly line: string; readonly sessions: number }
   /** One line on what the figure means, or why it misses its goal. */
   readonly note?: string
 }

@@ -1,0 +1,109 @@
+import { Agent } from 'node:http'
+import { withDatabase } from '../measure/databases.ts'
+import { Server } from '../measure/server.ts'
+import { percentile, spreadOf } from '../measure/statistics.ts'
+import { Visitor } from '../measure/visitor.ts'
+import type { Finding, Row } from '../row.ts'
+
+const writers = 200
+const rounds = 20
+/** After each round one writer goes on alone, so many times. */
+const alone = 20
+
+export const row: Row = {
+  name: 'many-at-once',
+  title: 'One session, 200 writers at once',
+  method:
+    `${writers} requests of one session at once, over as many connections to one node:http server, ${rounds} times with a new session each: each adds a key of its own to ` +
+    'the session after it has waited 10 ms, as for a query. Then the keys that are there are counted. Then one writer goes on alone, 20 times, and with its times those of the many are compared.',
+  async run(tell) {
+    return await withDatabase('redis', tell, async (url) => {
+      const findings: Finding[] = []
+      for (const settings of [{ store: 'memory' }, { store: 'redis', url }]) {
+        const on = settings.store === 'redis' ? 'Redis' : 'memory'
+        for (const library of ['sojourn', 'express-session']) {
+          tell(`  ${library}, ${on}`)
+          findings.push(...findingsOf(`${library}, ${on}`, await bursts(library, settings), library === 'sojourn'))
+        }
+      }
+      return findings
+    })
+  },
+}
+
+interface Bursts {
+  /** For each round: how many of the writes are there afterwards. */
+  readonly landed: readonly number[]
+  /** For each round: how many writes the store was asked for. */
+  readonly writes: readonly number[]
+  /** ms that each request took. */
+  readonly times: readonly number[]
+  readonly timesAlone: readonly number[]
+}
+
+async function bursts(library: string, settings: Record<string, unknown>): Promise<Bursts> {
+  const server = await Server.start({ program: 'writers', settings: { library, ...settings, counted: true } })
+  const agent = new Agent({ keepAlive: true, maxSockets: writers })
+  try {
+    const all = { landed: [] as number[], writes: [] as number[], times: [] as number[], timesAlone: [] as number[] }
+    // The first round warms up the server and opens the connections; it does not count.
+    for (let round = 0; round <= rounds; round++) {
+      const visitor = new Visitor(server.origin, {}, agent)
+      await visitor.get('/create')
+      const before = await writesOf(server)
+      const times = await Promise.all(Array.from({ length: writers }, async (_, key) => await timed(visitor, `/add/key${key}`)))
+      if (round > 0) {
+        all.writes.push((await writesOf(server)) - before)
+        all.landed.push(Number(await visitor.get('/count')))
+        all.times.push(...times)
+        for (let key = 0; key < alone; key++) all.timesAlone.push(await timed(visitor, `/add/alone${key}`))
+      }
+    }
+    return all
+  } finally {
+    agent.destroy()
+    await server.stop()
+  }
+}
+
+async function timed(visitor: Visitor, path: string): Promise<number> {
+  const began = performance.now()
+  await visitor.get(path)
+  return performance.now() - began
+}
+
+async function writesOf(server: Server): Promise<number> {
+  const counts = (await server.ask('counts')) as { put?: number; set?: number }
+  return counts.put ?? counts.set ?? 0
+}
+
+function findingsOf(name: string, { landed, writes, times, timesAlone }: Bursts, hasGoals: boolean): Finding[] {
+  const there = spreadOf(landed)
+  const asked = spreadOf(writes)
+  const single = percentile(timesAlone, 99)
+  const together = percentile(times, 99)
+  return [
+    {
+      what: `${name}: writes that are there, in the worst round`,
+      value: there.least,
+      unit: `of ${writers}`,
+      spread: [there.least, there.most],
+      ...(hasGoals && { goal: { atLeast: writers } }),
+    },
+    {
+      what: `${name}: writes to the store in a round`,
+      value: asked.median,
+      unit: 'writes',
+      spread: [asked.least, asked.most],
+      ...(hasGoals && { goal: { atMost: 2 } }),
+      ...(hasGoals && name.endsWith('memory') && { note: 'a write in memory lands at once: nothing waits, so nothing goes out together' }),
+    },
+    {
+      what: `${name}: p99 of a request`,
+      value: together / single,
+      unit: '× a single writer',
+      ...(hasGoals && { goal: { atMost: 3 } }),
+      note: `${together.toFixed(1)} ms, alone ${single.toFixed(1)}`,
+    },
+  ]
+}

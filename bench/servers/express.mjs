@@ -1,0 +1,76 @@
+// Express 5: bare, with sojourn as its documentation has it, or with a peer as its own has it.
+import express from 'express'
+import { session } from '../../dist/adapters/express.js'
+import { expressSession } from './express-session.mjs'
+import { sojournSessions } from './sojourn.mjs'
+import { answer, initial, serve, settings } from './work.mjs'
+
+const app = express()
+const secret = 'thirty-two bytes for whom it may concern'
+
+const libraries = {
+  async bare() {
+    return { read: () => 'dark', write: () => 'dark', create: () => {} }
+  },
+
+  async sojourn() {
+    const sessions = await sojournSessions(settings)
+    app.use(session(sessions))
+    return {
+      read: (req) => sessions.of(req).data.theme,
+      write: (req) => (sessions.of(req).data.visits += 1),
+      create: (req) => void (sessions.of(req).data.language = 'en'),
+    }
+  },
+
+  async 'express-session'() {
+    app.use(await expressSession(settings))
+    return onSession
+  },
+
+  async 'cookie-session'() {
+    const { default: cookieSession } = await import('cookie-session')
+    app.use(cookieSession({ secret }))
+    return onSession
+  },
+
+  async 'iron-session'() {
+    const { getIronSession } = await import('iron-session')
+    const opened = async (req, res) =>
+      await getIronSession(req, res, { password: secret, cookieName: 'sid', cookieOptions: { secure: false } })
+    return {
+      read: async (req, res) => (await opened(req, res)).theme,
+      async write(req, res) {
+        const session = await opened(req, res)
+        session.visits += 1
+        await session.save()
+        return session.visits
+      },
+      async create(req, res) {
+        const session = await opened(req, res)
+        Object.assign(session, initial())
+        await session.save()
+      },
+    }
+  },
+}
+
+const onSession = {
+  read: (req) => req.session.theme,
+  write: (req) => (req.session.visits += 1),
+  create: (req) => void Object.assign(req.session, initial()),
+}
+
+const { read, write, create } = await libraries[settings.library === 'sealed' ? 'sojourn' : settings.library]()
+if (settings.library === 'iron-session') {
+  app.get('/read', async (req, res) => void res.send(answer(await read(req, res))))
+  app.get('/write', async (req, res) => void res.send(answer(await write(req, res))))
+} else {
+  app.get('/read', (req, res) => void res.send(answer(read(req))))
+  app.get('/write', (req, res) => void res.send(answer(write(req))))
+}
+app.get('/create', async (req, res) => {
+  await create(req, res)
+  res.send(answer('new'))
+})
+serve(app)
