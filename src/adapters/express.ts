@@ -1,5 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
-import { type Committable, openerOf, type Opens } from '../core/opener.ts'
+import { attachedTo, type Committable, openerOf, type Opens } from '../core/opener.ts'
 import { NodeView } from '../core/request.ts'
 import { isPromise } from '../core/routine.ts'
 import { guardAddress } from './address.ts'
@@ -42,7 +42,6 @@ export function session(
     const view = new ExpressView(req, opener.trustProxy)
     const ready = (opened: Committable): void => {
       guard(req, res, original, opened, options)
-      ;(req as WithSession)[current] ??= opened
       // For templates, which don't see the request.
       if (opener.travelsInLinks) (res as ExpressResponse).locals['sessionUrl'] = (to: string) => opened.url!(to)
       next()
@@ -69,7 +68,9 @@ class ExpressView extends NodeView {
   }
 
   override get secure(): boolean {
-    return this.#request.secure || super.secure
+    if (super.secure) return true
+    // Express looks at the connection, and at whom it trusts, for 1.5 µs: for nothing, where no proxy says anything.
+    return this.header('x-forwarded-proto') !== undefined && this.#request.secure
   }
 
   override get address(): string | undefined {
@@ -92,11 +93,6 @@ class ExpressView extends NodeView {
 /** Where Express keeps what it made of a URL, with the URL itself. */
 const parsedCopies = ['_parsedUrl', '_parsedOriginalUrl']
 
-/** Where a request keeps what `req.session` is: a WeakMap is too dear, as in `Opener`. */
-const current = Symbol('sojourn.express')
-
-type WithSession = object & { [current]?: unknown }
-
 const prepared = new WeakMap<ServerResponse, Original>()
 
 /**
@@ -110,8 +106,8 @@ function prepare(app: Application): Original {
   if (known !== undefined) return known
   const original = hook(response)
   Object.defineProperty(ancestorOf(app.request, IncomingMessage.prototype), 'session', {
-    get(this: WithSession) {
-      return this[current]
+    get(this: object) {
+      return attachedTo(this)?.session
     },
     set(this: object, value: unknown) {
       Object.defineProperty(this, 'session', { value, writable: true, configurable: true, enumerable: true })

@@ -1,25 +1,27 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
-import type { Committable } from '../core/opener.ts'
+import { attachedTo, type Committable } from '../core/opener.ts'
 import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
 import { isOdd, isStatus, setHeaders } from './write-head.ts'
 
 type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
 
-/** Where a response has its gate. It leads to the request and back, for which a WeakMap is too dear (see `Opener`). */
+type GateOf = (res: NodeResponse) => Gate | undefined
+
+/** The gate of a response whose prototype was hooked: found by its request, which Express has set nothing on but the session. */
+const gateByRequest: GateOf = (res) => attachedTo(res.req)?.gate as Gate | undefined
+
+/** Where another response has its gate. It leads to the request and back, for which a WeakMap is too dear (see `Opener`). */
 const gateKey = Symbol('sojourn.gate')
+const gateOnResponse: GateOf = (res) => (res as { readonly [gateKey]?: Gate })[gateKey]
 
-type Guarded = NodeResponse & { [gateKey]?: Gate }
-
-function gateOf(res: Guarded): Gate | undefined {
-  return res[gateKey]
-}
-
-/** Has the session committed before this response begins. The response's prototype must have been hooked. */
+/** Has the session of this request committed before its response begins, whose prototype must have been hooked. */
 export function guard(req: IncomingMessage, res: NodeResponse, original: Original, session: Committable, options: CommitOptions): void {
-  let gate = gateOf(res)
-  if (gate === undefined) {
-    gate = gateBefore(req, res, original, options)
+  const first = attachedTo(req)!
+  let gate = first.gate as Gate | null
+  if (gate === null) {
+    first.gate = gate = new Gate(req, res, original, options)
+    if (Object.hasOwn(res, 'on')) overhear(res, gate)
     if (isPatched(res)) hook(res)
   }
   gate.add(session)
@@ -27,21 +29,16 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
 
 /** The same for a response whose prototype is not ours to hook. */
 export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Committable, options: CommitOptions): void {
-  let gate = gateOf(res)
+  let gate = gateOnResponse(res)
   if (gate === undefined) {
     const { original, methods } = methodsFor(Object.getPrototypeOf(res) as NodeResponse)
-    gate = gateBefore(req, res, original, options)
-    if (isPatched(res)) hook(res)
+    gate = new Gate(req, res, original, options)
+    ;(res as { [gateKey]?: Gate })[gateKey] = gate
+    if (Object.hasOwn(res, 'on')) overhear(res, gate)
+    if (isPatched(res)) hook(res, gateOnResponse)
     else putOn(res, methods)
   }
   gate.add(session)
-}
-
-function gateBefore(req: IncomingMessage, res: Guarded, original: Original, options: CommitOptions): Gate {
-  const gate = new Gate(req, res, original, options)
-  res[gateKey] = gate
-  if (Object.hasOwn(res, 'on')) overhear(res, gate)
-  return gate
 }
 
 /** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
@@ -82,7 +79,7 @@ const known = new WeakMap<object, { readonly original: Original; readonly method
 function methodsFor(prototype: NodeResponse): { readonly original: Original; readonly methods: Methods } {
   let made = known.get(prototype)
   if (made === undefined) {
-    made = methodsOver(prototype, (res) => holdBack(res, made!.methods))
+    made = methodsOver(prototype, gateOnResponse, (res) => holdBack(res, made!.methods))
     known.set(prototype, made)
   }
   return made
@@ -108,15 +105,15 @@ function holdBack(res: NodeResponse, methods: Methods): void {
   res.removeHeader = methods.removeHeader
   const { _implicitHeader } = methods
   if ('_implicitHeader' in res) Object.assign(res, { _implicitHeader })
-  disguise(res)
+  disguise(res, gateOnResponse)
 }
 
 /**
  * Puts the gate before the methods of a response prototype, once. A hook on a prototype costs a request nothing; methods put
  * on each response cost Express 5 to 8 µs, since it sets the prototype of each.
  */
-export function hook(prototype: Prototype): Original {
-  const { original, methods } = methodsOver(prototype, () => {})
+export function hook(prototype: Prototype, gateOf: GateOf = gateByRequest): Original {
+  const { original, methods } = methodsOver(prototype, gateOf, () => {})
   const hasImplicit = '_implicitHeader' in prototype
   for (const [name, value] of Object.entries(methods)) {
     if (name === '_implicitHeader' && !hasImplicit) continue
@@ -124,12 +121,12 @@ export function hook(prototype: Prototype): Original {
   }
   if ('writeHeader' in prototype)
     Object.defineProperty(prototype, 'writeHeader', { value: methods.writeHead, writable: true, configurable: true, enumerable: false })
-  disguise(prototype)
+  disguise(prototype, gateOf)
   return original
 }
 
 /** Has a response look as if its head were out, and its end called, while it waits for the commit. */
-function disguise(target: NodeResponse): void {
+function disguise(target: NodeResponse, gateOf: GateOf): void {
   const sent = getterOf(target, 'headersSent')
   const over = getterOf(target, 'writableEnded')
   Object.defineProperty(target, 'headersSent', {
@@ -148,7 +145,7 @@ function disguise(target: NodeResponse): void {
 }
 
 /** @param hold called with a response whose own head is not to go out by now, or at all */
-function methodsOver(prototype: Prototype, hold: (res: NodeResponse) => void): { original: Original; methods: Methods } {
+function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeResponse) => void): { original: Original; methods: Methods } {
   const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader, _implicitHeader } = prototype
   const original: Original = {
     writeHead,
@@ -230,9 +227,9 @@ function methodsOver(prototype: Prototype, hold: (res: NodeResponse) => void): {
       const state = gateOf(this)?.state
       if (state !== 'pending' && state !== 'failed') _implicitHeader?.call(this)
     },
-    setHeader: whileUnsent('set', setHeader),
-    appendHeader: whileUnsent('append', appendHeader),
-    removeHeader: whileUnsent('remove', removeHeader),
+    setHeader: whileUnsent('set', setHeader, gateOf),
+    appendHeader: whileUnsent('append', appendHeader, gateOf),
+    removeHeader: whileUnsent('remove', removeHeader, gateOf),
   }
   return { original, methods }
 }
@@ -282,6 +279,7 @@ function failedOf(gate: Gate): boolean {
 function whileUnsent<Args extends unknown[], Result>(
   verb: string,
   method: (this: NodeResponse, ...args: Args) => Result,
+  gateOf: GateOf,
 ): (this: NodeResponse, ...args: Args) => Result {
   return function (this: NodeResponse, ...args: Args) {
     if (gateOf(this)?.state === 'pending') throw headersSentError(this, verb)

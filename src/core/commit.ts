@@ -148,7 +148,8 @@ function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<
       if (tries === triesAtMost) throw contention(latest.id)
       // A renewal that lost to another write is let go: a later request will do it.
       for (const member of members)
-        if (!changesData(member.change)) member.settle({ record: latest, text: null, content: null, rework: asItIs, secret: null, result: null })
+        if (!changesData(member.change))
+          member.settle({ record: latest, text: null, content: null, rework: asItIs, secret: null, result: null })
       members = members.filter(({ change }) => changesData(change))
       if (members.length === 0) return latest
       // Processes that fight for one record take turns better when they don't come back in step.

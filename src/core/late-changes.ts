@@ -10,7 +10,7 @@ interface Watched {
 }
 
 const lookAfter = 500
-const atMost = 200
+const atMost = 10
 
 /**
  * Finds changes that a handler made after the response's head was sent, which nothing stores any more: a mistake that would
