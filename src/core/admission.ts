@@ -124,7 +124,7 @@ export class Admission<Data extends object> {
       const now = core.clock.now()
       return standingOf(record, now) === 'live' && record!.userId === null && now < record!.createdAt + crawlerLifetime
     }
-    if (core.store.caches === true && !isOpen()) record = yield* readFresh(core, id)
+    if (core.store.caches === true && record !== null && !isOpen()) record = yield* readFresh(core, id)
     return OpenSession.crawler(this.#manager, view, key, isOpen() ? record : null)
   }
 
@@ -133,7 +133,7 @@ export class Admission<Data extends object> {
     return yield* wait(this.#judge(view, by, token, yield* readFresh(this.#manager.core, token.id)))
   }
 
-  /** @param mayBeOld a cache answered, perhaps: then it opens what it opens, and refuses nothing */
+  /** @param mayBeOld a cache answered, perhaps: then it opens what it opens, and refuses nothing. That nothing is there, no cache says */
   #judge(
     view: RequestView,
     by: Transport,
@@ -146,7 +146,7 @@ export class Admission<Data extends object> {
     const now = core.clock.now()
     const standing = standingOf(record, now)
     const isLive = standing === 'live' && !hasOutlived(core, record!, now)
-    if (mayBeOld && !isLive) return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
+    if (mayBeOld && record !== null && !isLive) return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (record === null) return this.#unknown(view, by, now)
     if (standing !== 'tombstone' && !isLive) return this.#none(view, by)
     const hash = hashSecret(token.secret)

@@ -119,8 +119,8 @@ export interface Store {
   close(): Maybe<void>
 
   /**
-   * True for a store with a cache in front: what `get` answers may be old, unless `fresh` is asked for. The core then reads again,
-   * fresh, before it refuses anything by such a record.
+   * True for a store with a cache in front: a record that `get` answers may be old, unless `fresh` is asked for; that none is there
+   * is never the cache's answer. The core reads again, fresh, before it refuses anything by such a record.
    */
   readonly caches?: boolean | undefined
 

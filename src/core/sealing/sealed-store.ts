@@ -35,9 +35,10 @@ export class SealedStore implements Store {
 
   get(id: string, options?: GetOptions): Maybe<SessionRecord | null> {
     const found = this.#store.get(id, options)
-    // What can't be opened in a cached record is read again fresh, and told then.
-    const quietly = this.caches && options?.fresh !== true
-    return isPromise(found) ? found.then((stored) => this.#open(stored, quietly)) : this.#open(found, quietly)
+    if (this.caches && options?.fresh !== true) {
+      return isPromise(found) ? found.then((stored) => this.#openCached(stored)) : this.#openCached(found)
+    }
+    return isPromise(found) ? found.then((stored) => this.#open(stored)) : this.#open(found)
   }
 
   put(record: SessionRecord, expected: number): Maybe<boolean> {
@@ -80,6 +81,12 @@ export class SealedStore implements Store {
 
   close(): Maybe<void> {
     return this.#store.close()
+  }
+
+  /** One that can't be opened may be old: it is read again, and told of only then. */
+  #openCached(stored: SessionRecord | null): Maybe<SessionRecord | null> {
+    if (stored === null) return null
+    return this.#open(stored, true) ?? this.get(stored.id, { fresh: true })
   }
 
   #open(stored: SessionRecord | null, quietly = false): SealedRecord | null {
