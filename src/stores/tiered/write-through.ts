@@ -87,13 +87,16 @@ export class WriteThrough implements Store {
   #put(record: SessionRecord, sentAt: number, landed: boolean, flight: Flight | null): boolean {
     const { id, version } = record
     if (flight !== null) this.#flights.end(id, flight)
-    if (!landed) this.#forget(id)
-    else {
-      // What is on its way and was answered by an older one must not come to stand here.
-      this.#flights.atLeast(id, version)
-      this.#heard(id, record, sentAt, flight?.floor ?? 0)
+    if (!landed) {
+      this.#forget(id)
+      return false
     }
-    return landed
+    // What is on its way, and brings an older one, must not come to stand here.
+    this.#flights.atLeast(id, version)
+    const floor = flight?.floor ?? 0
+    if (floor > version) this.#recent.drop(id)
+    else this.#heard(id, record, sentAt, floor)
+    return true
   }
 
   touch(batch: readonly Touch[], options?: CallOptions): Maybe<void> {
