@@ -51,7 +51,7 @@ interface Pending {
 
 class Behind implements Store {
   readonly name = 'behind'
-  time = 0
+  clock = 0
   moment = 0
   readonly states: State[] = [{ record: null, until: Infinity }]
   readonly pending: Pending[] = []
@@ -82,7 +82,7 @@ class Behind implements Store {
   }
 
   set(record: SessionRecord | null, by: 'us' | 'other'): void {
-    this.states.at(-1)!.until = this.time
+    this.states.at(-1)!.until = this.clock
     this.states.push({ record, until: Infinity })
     if (by === 'other' && this.isOpen) this.news.push(this.at)
   }
@@ -172,7 +172,7 @@ interface Seen {
 async function run(steps: readonly Step[], isPrompt: boolean, tells: boolean, seen: Seen): Promise<void> {
   versions = 0
   const behind = new Behind(isPrompt, tells)
-  const store = new WriteThrough(behind, { maxBytes: 1e6, staleness }, () => behind.time)
+  const store = new WriteThrough(behind, { maxBytes: 1e6, staleness }, () => behind.clock)
   // One that was there before.
   behind.set(newRecord(), 'us')
   /** The state from which on a get must answer: the last that we wrote and know of, or were told of. */
@@ -182,7 +182,7 @@ async function run(steps: readonly Step[], isPrompt: boolean, tells: boolean, se
   const told = (state: number) => (floor = Math.max(floor, state))
 
   const get = (fresh: boolean) => {
-    const from = { floor, time: behind.time, at: behind.at }
+    const from = { floor, time: behind.clock, at: behind.at }
     const bound = behind.isOpen ? staleness.told : staleness.untold
     const check = (answer: SessionRecord | null) => {
       seen.gets++
@@ -281,7 +281,7 @@ async function run(steps: readonly Step[], isPrompt: boolean, tells: boolean, se
         break
       }
       case 'pass':
-        behind.time += one.ms
+        behind.clock += one.ms
         break
       default: {
         const call = behind.pending[one.which % Math.max(1, behind.pending.length)]
