@@ -18,6 +18,16 @@ export interface MemoryOptions {
 
 const mostSessions = 16_000_000
 
+/** A store whose verbs answer at once. */
+export interface PromptStore extends Store {
+  get(id: string): SessionRecord | null
+  put(record: SessionRecord, expected: number): boolean
+  touch(batch: readonly Touch[]): void
+  delete(id: string): boolean
+  sweep(now: number, limit: number): Swept
+  close(): void
+}
+
 /**
  * Keeps sessions in this process: they end with it, and no other process sees them. For development, tests, and single
  * processes whose sessions may be lost; `sojourn/stores/disk` keeps them over a restart.
@@ -25,20 +35,25 @@ const mostSessions = 16_000_000
  * It never grows past its bounds. When one is reached, what has expired goes first, then the least recently used anonymous
  * session, then the least recently used one of a user; the manager reports each session that ended so before its time.
  *
+ * @param spill takes each record for which there is no room any more, expired ones too: then nothing is reported, and nothing is lost. It
+ *   is called when the put that wanted the room is done, and calls no verb. Internal.
  * @throws SojournError `ERR_SOJOURN_OPTION` for a bound that is none. `put` throws `ERR_SOJOURN_STORE_FULL` for one record
  *   that is larger than all that the store may hold.
  */
-export function memory({ maxBytes = '256 MB', maxSessions = mostSessions }: MemoryOptions = {}): Store {
+export function memory(
+  { maxBytes = '256 MB', maxSessions = mostSessions }: MemoryOptions = {},
+  spill?: (record: SessionRecord) => void,
+): PromptStore {
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > mostSessions) {
     throw new SojournError(
       'ERR_SOJOURN_OPTION',
       `maxSessions is ${String(maxSessions)}, which is no number of sessions; write a whole number from 1 to ${mostSessions}, or leave it out.`,
     )
   }
-  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions)
+  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions, spill)
 }
 
-class MemoryStore implements Store {
+class MemoryStore implements PromptStore {
   readonly name = 'memory'
   onEvicted?: ((removed: Removed) => void) | undefined
 
@@ -52,9 +67,12 @@ class MemoryStore implements Store {
   // the manager's may be an injected one.
   #now = -Infinity
 
-  constructor(maxBytes: number, maxSessions: number) {
+  #spill: ((record: SessionRecord) => void) | undefined
+
+  constructor(maxBytes: number, maxSessions: number, spill: ((record: SessionRecord) => void) | undefined) {
     this.#maxBytes = maxBytes
     this.#maxSessions = maxSessions
+    this.#spill = spill
   }
 
   get(id: string): SessionRecord | null {
@@ -150,10 +168,15 @@ class MemoryStore implements Store {
   #makeRoom(written: Entry): void {
     const records = this.#records
     const evicted: Removed[] = []
+    const spilled: SessionRecord[] = []
     records.hold(written)
     while (this.#full()) {
       const due = records.firstDue(this.#now)
-      if (due !== null) {
+      if (this.#spill !== undefined) {
+        const entry = due ?? records.leastUsed()!
+        records.remove(entry)
+        spilled.push(entry.record)
+      } else if (due !== null) {
         records.remove(due)
         this.#reports.add(due.record)
       } else if (this.#reports.count > 0 && records.count <= this.#maxSessions) {
@@ -166,6 +189,7 @@ class MemoryStore implements Store {
       }
     }
     records.release(written)
+    for (const record of spilled) this.#spill?.(record)
     for (const removed of evicted) this.onEvicted?.(removed)
   }
 }
