@@ -1,6 +1,6 @@
 import { SojournError } from '../core/errors.ts'
 import { parseSize, type Size } from '../core/size.ts'
-import type { Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { GetOptions, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import type { Entry } from './memory/entry.ts'
 import { Records } from './memory/records.ts'
 import { Reports } from './memory/reports.ts'
@@ -20,7 +20,7 @@ const mostSessions = 16_000_000
 
 /** A store whose verbs answer at once. */
 export interface PromptStore extends Store {
-  get(id: string): SessionRecord | null
+  get(id: string, options?: GetOptions): SessionRecord | null
   put(record: SessionRecord, expected: number): boolean
   touch(batch: readonly Touch[]): void
   delete(id: string): boolean

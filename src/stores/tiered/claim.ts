@@ -8,7 +8,8 @@ import type { SessionRecord, Store } from '../../core/store.ts'
 /** The record by which a process owns a store: no session's, since IDs of sessions are random, and none to the core, which takes it for a tombstone. */
 export const claimId = 'sojourn_overflow'
 
-const year = 365 * 86_400_000
+// No sweep comes to it, whatever its clock says.
+const expiresAt = 8.64e15
 const head = 't{}'
 
 /*
@@ -98,8 +99,9 @@ export class Claim {
       if (await this.#put(this.#version)) return
       // One whose answer was lost may have landed.
       const found = await this.#store.get(claimId, { fresh: true })
-      if (found === null || ownerOf(found)?.owner !== this.#owner.owner) this.#lost = this.#owned(found === null ? null : ownerOf(found))
-      else this.#version = found.version
+      if (found === null) await this.#put(0)
+      else if (ownerOf(found)?.owner === this.#owner.owner) this.#version = found.version
+      else this.#lost = this.#owned(ownerOf(found))
     } catch {}
   }
 
@@ -115,7 +117,7 @@ export class Claim {
   #record(data: string): SessionRecord {
     const now = Date.now()
     const version = this.#version + 1
-    return { id: claimId, version, userId: null, createdAt: now, lastSeenAt: now, expiresAt: now + 10 * year, head, data }
+    return { id: claimId, version, userId: null, createdAt: now, lastSeenAt: now, expiresAt, head, data }
   }
 
   #hasEnded(owner: Owner | null): boolean {
