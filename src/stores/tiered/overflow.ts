@@ -187,7 +187,7 @@ export class Overflow implements Store {
     for (const id of this.#saver.leaving()) await this.#saver.save(id)
     return await this.#saver.duringSweep(now, async () => {
       const { removed, more } = await this.#next.sweep(now, limit - here.removed.length, options)
-      return { removed: [...here.removed, ...removed.filter(({ id }) => this.#isGone(id))], more }
+      return { removed: [...here.removed, ...removed.filter(({ id }) => id !== claimId && this.#isGone(id))], more }
     })
   }
 
