@@ -24,17 +24,11 @@ const [firstPause, longestPause] = [100, 2000]
  * @returns ends it
  */
 export function keepOpen(open: OpenLine, listener: Pick<ChangeListener, 'opened' | 'cut'>): () => void {
-  let stop = (): void => {}
-  let isStopped = false
-  const stopped = new Promise<void>((resolve) => {
-    stop = () => {
-      isStopped = true
-      resolve()
-    }
-  })
+  const stop = new AbortController()
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))
   const work = async (): Promise<void> => {
     let pause = firstPause
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       let broken = (): void => {}
       // Whatever an event brings along is nothing here.
       const over = new Promise<void>((resolve) => (broken = () => resolve()))
@@ -51,16 +45,16 @@ export function keepOpen(open: OpenLine, listener: Pick<ChangeListener, 'opened'
         listener.opened()
         pause = firstPause
         await Promise.race([over, stopped, silence(line)])
-        if (!isStopped) listener.cut()
+        if (!stop.signal.aborted) listener.cut()
         line.close()
       }
-      if (isStopped) return
+      if (stop.signal.aborted) return
       await Promise.race([stopped, after(pause * (1 + Math.random() / 4))])
       pause = Math.min(pause * 2, longestPause)
     }
   }
   void work()
-  return stop
+  return () => stop.abort()
 }
 
 /** Resolves when a line has left a ping unanswered. */

@@ -18,7 +18,7 @@ export interface MemoryOptions {
 
 const mostSessions = 16_000_000
 
-/** A store whose verbs answer at once. */
+/** A store whose verbs answer at once. @internal */
 export interface PromptStore extends Store {
   get(id: string, options?: GetOptions): SessionRecord | null
   put(record: SessionRecord, expected: number): boolean
@@ -35,22 +35,28 @@ export interface PromptStore extends Store {
  * It never grows past its bounds. When one is reached, what has expired goes first, then the least recently used anonymous
  * session, then the least recently used one of a user; the manager reports each session that ended so before its time.
  *
- * @param spill takes each record for which there is no room any more, expired ones too: then nothing is reported, and nothing is lost. It
- *   is called when the put that wanted the room is done, and calls no verb. Internal.
  * @throws SojournError `ERR_SOJOURN_OPTION` for a bound that is none. `put` throws `ERR_SOJOURN_STORE_FULL` for one record
  *   that is larger than all that the store may hold.
  */
-export function memory(
-  { maxBytes = '256 MB', maxSessions = mostSessions }: MemoryOptions = {},
-  spill?: (record: SessionRecord) => void,
-): PromptStore {
+export function memory({ maxBytes = '256 MB', maxSessions = mostSessions }: MemoryOptions = {}): Store {
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > mostSessions) {
     throw new SojournError(
       'ERR_SOJOURN_OPTION',
       `maxSessions is ${String(maxSessions)}, which is no number of sessions; write a whole number from 1 to ${mostSessions}, or leave it out.`,
     )
   }
-  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions, spill)
+  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions, undefined)
+}
+
+/**
+ * The memory that overflows (`tiered`).
+ *
+ * @param spill takes each record for which there is no room any more, expired ones too: then nothing is reported, and nothing is lost. It
+ *   is called when the put that wanted the room is done, and calls no verb.
+ * @internal
+ */
+export function overflowingMemory(maxBytes: number, spill: (record: SessionRecord) => void): PromptStore {
+  return new MemoryStore(maxBytes, mostSessions, spill)
 }
 
 class MemoryStore implements PromptStore {

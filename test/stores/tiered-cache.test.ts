@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import type { ChangeListener, GetOptions, Maybe, SessionRecord, Store } from '../../src/core/store.ts'
+import type { ChangeListener, GetOptions, Maybe, SessionRecord } from '../../src/core/store.ts'
 import { TimedStore } from '../../src/core/timed-store.ts'
 import { memory } from '../../src/stores/memory.ts'
 import { OwnWrites } from '../../src/stores/redis/own-writes.ts'
@@ -174,9 +174,9 @@ describe('with a store that tells of changes', () => {
     const store = tiered({ next })
     const record = await insert(store)
     next.listener!.opened()
-    store.get(record.id)
+    expect(store.get(record.id)).toEqual(record)
     expect(next.calls.get).toBe(1)
-    store.get(record.id)
+    expect(store.get(record.id)).toEqual(record)
     expect(next.calls.get).toBe(1)
     await next.next.put(after(record), record.version)
     next.listener!.changed(record.id)
@@ -204,7 +204,7 @@ describe('with a store that tells of changes', () => {
       if (!told) next.listener!.cut()
       const record = await insert(store)
       now = age
-      store.get(record.id)
+      expect(store.get(record.id)).toEqual(record)
       expect(next.calls.get).toBe(hits ? 0 : 1)
     } finally {
       performance.now = original
@@ -297,5 +297,5 @@ test('options that are none are refused', async () => {
   for (const options of refused) {
     expect(() => tiered(options as TieredOptions)).toThrow(expect.objectContaining({ code: 'ERR_SOJOURN_OPTION' }))
   }
-  expect(await collect((tiered({ next }) as Store).list())).toEqual([])
+  expect(await collect(tiered({ next }).list())).toEqual([])
 })

@@ -224,7 +224,7 @@ describe('a crash', () => {
     })
     children.push(child)
     const lines: string[] = []
-    createInterface(child.stdout!).on('line', (line) => lines.push(line))
+    createInterface(child.stdout).on('line', (line) => lines.push(line))
     while (lines.length < 2) await pause(10)
     return { child, lines, said: JSON.parse(lines[0]!) as { ids: string[]; ended: string } }
   }

@@ -12,7 +12,8 @@ export type Tracker = (prefix: string, changed: (key: string) => void) => OpenLi
 
 /** The part that is used of what `duplicate()` of a client of node-redis answers. */
 interface NodeRedisLine {
-  on(event: string, listener: (value: unknown) => void): unknown
+  on(event: 'error' | 'end', listener: () => void): unknown
+  on(event: 'invalidate', listener: (key: string | Uint8Array | null) => void): unknown
   connect(): Promise<unknown>
   destroy(): void
   sendCommand(args: string[]): Promise<unknown>

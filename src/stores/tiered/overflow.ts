@@ -1,7 +1,7 @@
 import { SojournError } from '../../core/errors.ts'
 import { isPromise } from '../../core/routine.ts'
 import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../../core/store.ts'
-import { memory, type PromptStore } from '../memory.ts'
+import { overflowingMemory, type PromptStore } from '../memory.ts'
 import { Claim, claimId } from './claim.ts'
 import { unknown } from './residents.ts'
 import { Saver } from './saver.ts'
@@ -39,7 +39,7 @@ export class Overflow implements Store {
     this.#claim = new Claim(next, this.name)
     // The rest is for what is known of each, and for what is on its way out.
     this.#saver = new Saver(next, () => this.#memory, this.#claim, { backup, mostLeaving: maxBytes / 12 })
-    this.#memory = memory({ maxBytes: (maxBytes * 2) / 3 }, this.#saver.spill)
+    this.#memory = overflowingMemory((maxBytes * 2) / 3, this.#saver.spill)
     if (next.time !== undefined) this.time = (options) => next.time!(options)
     const claiming = this.#claim.begin(() => this.#closing === null)
     this.#claiming = claiming

@@ -1,8 +1,8 @@
 /** What is known of a session in memory beside its record: what `next` has of it. */
 export interface Resident {
   readonly id: string
-  /** The version that `next` has: 0 for none, unknown after a write that failed. */
-  stored: number | typeof unknown
+  /** The version that `next` has: 0 for none, `unknown` after a write that failed. */
+  stored: number
   /** The expiry that goes with it there. */
   storedExpiry: number
   /** Whether memory is ahead of `next`. */
