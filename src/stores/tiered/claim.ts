@@ -20,6 +20,7 @@ const head = 't{}'
 const renewEvery = 1000
 const heldFor = 5000
 const deadAfter = 6000
+const renewLimit = 1500
 const lookEvery = 200
 
 interface Owner {
@@ -66,10 +67,25 @@ export class Claim {
     }
   }
 
-  /** @throws ERR_SOJOURN_STORE_OWNED when it was lost, or can't be renewed */
-  check(): void {
+  /**
+   * Whether it holds now. If this process was busy with something else for seconds, that is to be waited for.
+   *
+   * @returns null where it does
+   * @throws ERR_SOJOURN_STORE_OWNED when it was lost; ERR_SOJOURN_STORE, as a rejection, when it can't be renewed
+   */
+  check(): Promise<void> | null {
     if (this.#lost !== null) throw this.#lost
-    if (performance.now() - this.#heldSince < heldFor) return
+    return this.#isHeld ? null : this.#confirm()
+  }
+
+  get #isHeld(): boolean {
+    return performance.now() - this.#heldSince < heldFor
+  }
+
+  async #confirm(): Promise<void> {
+    await this.#renewOnce()
+    if (this.#lost !== null) throw this.#lost
+    if (this.#isHeld) return
     throw new SojournError(
       'ERR_SOJOURN_STORE',
       `The store ${this.#name} could not renew its claim for ${heldFor / 1000} s, and another process may take it over; look whether the store behind it is up.`,
@@ -82,15 +98,21 @@ export class Claim {
   }
 
   async release(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#timer === null) return
+    clearInterval(this.#timer)
     await this.#renewing
-    if (this.#version > 0 && this.#lost === null) await this.#store.put(this.#record(''), this.#version)
+    if (this.#lost === null) await this.#store.put(this.#record(''), this.#version)
   }
 
   #keep(): void {
-    this.#timer = setInterval(() => {
-      this.#renewing ??= this.#renew().finally(() => (this.#renewing = null))
-    }, renewEvery).unref()
+    this.#timer = setInterval(() => void this.#renewOnce(), renewEvery).unref()
+  }
+
+  #renewOnce(): Promise<void> {
+    // A driver may never settle what it was asked while its server was away.
+    return (this.#renewing ??= Promise.race([this.#renew(), pause(renewLimit, undefined, { ref: false })]).finally(
+      () => (this.#renewing = null),
+    ))
   }
 
   /** A failure is told by the verbs, when it lasts. */

@@ -71,6 +71,9 @@ export class Overflow implements Store {
   }
 
   #putLoaded(loaded: SessionRecord | null, record: SessionRecord, expected: number): Maybe<boolean> {
+    // What is acknowledged after it was closed would not be saved any more.
+    const claiming = this.#open('put')
+    if (claiming !== null) return claiming.then(() => this.put(record, expected))
     const { id } = record
     if (id === claimId) return false
     if (this.#here(id) !== null) return this.#putHere(record, expected)
@@ -126,6 +129,8 @@ export class Overflow implements Store {
   }
 
   #touch(found: SessionRecord | null, touch: Touch): Maybe<void> {
+    const claiming = this.#open('touch')
+    if (claiming !== null) return claiming.then(() => this.touch([touch]))
     if (found === null) return
     const { id, version, lastSeenAt, expiresAt } = touch
     const record = this.#here(id)
@@ -292,7 +297,7 @@ export class Overflow implements Store {
     return wasHere
   }
 
-  /** @returns what is to be waited for, while the store is not ours yet */
+  /** @returns what is to be waited for, while the store is not ours yet, or not known to be */
   #open(verb: string): Promise<void> | null {
     if (this.#closing !== null) {
       throw new SojournError(
@@ -300,9 +305,7 @@ export class Overflow implements Store {
         `The store ${this.name} was asked to ${verb} after it was closed. Close it when the last request has been answered.`,
       )
     }
-    if (this.#claiming !== null) return this.#claiming
-    this.#claim.check()
-    return null
+    return this.#claiming ?? this.#claim.check()
   }
 }
 
