@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Maybe, SessionRecord, Store } from '../../src/core/store.ts'
 import { createSessions } from '../../src/sessions.ts'
@@ -193,6 +195,33 @@ describe('a store that overflows', () => {
     expect(await store.put(newRecord(), 0)).toBe(true)
     await store.close()
     for (const record of landed) expect(await next.get(record.id)).toEqual(record)
+  })
+
+  test('takes no more memory than it may, however many sessions there are', { timeout: 60_000 }, async () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    const store = overflow(disk(newFolder()), 12e6)
+    await store.get('x'.repeat(16))
+    gc()
+    const taken = () => {
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    }
+    const before = taken()
+    let last = ''
+    for (let i = 0; i < 40_000; i++) {
+      // Text as it comes from a driver: flat, and each its own.
+      const record = JSON.parse(JSON.stringify(newRecord({ userId: `user ${i}`, data: `${i}`.padEnd(700) }))) as SessionRecord
+      last = record.id
+      await store.put(record, 0)
+      if (i % 1000 === 0) await tick()
+    }
+    gc()
+    const used = taken() - before
+    console.info(`${(used / 1e6).toFixed(1)} MB of 12 for 40,000 sessions of 700 bytes`)
+    expect(used).toBeLessThan(12e6)
+    expect(used).toBeGreaterThan(3e6)
+    expect((await store.get(last))!.userId).toBe('user 39999')
   })
 
   test('serves sessions: logins, changes and logouts, over several closings', async () => {

@@ -274,6 +274,8 @@ export class Overflow implements Store {
   #admit(id: string, record: SessionRecord | null): SessionRecord | null {
     const here = this.#here(id)
     if (here !== null || record === null || this.#saver.residents.find(id) !== undefined) return here ?? record
+    // It would push out another, for which there is no room either.
+    if (this.#saver.isCrowded) return record
     try {
       this.#memory.put(record, 0)
     } catch (error) {
