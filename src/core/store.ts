@@ -126,8 +126,8 @@ export interface Store {
 
   /**
    * Tells soon of every change by anybody else: another process, or another handle on the same data. The store's own writes may be
-   * told of too, in which case a cache in front drops what it could have kept. It opens by itself, again after it was cut, and
-   * no change that lands while it is open goes untold, unless it is cut before.
+   * told of too, in which case a cache in front drops what it could have kept. It opens by itself, again after it was cut. A change that
+   * lands while it is open goes untold only if it is cut before, or if who made it died at that moment.
    *
    * @returns ends it: nothing is told from then on
    */

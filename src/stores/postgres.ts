@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { keepOpen, type OpenLine } from '../core/channel.ts'
 import { SojournError } from '../core/errors.ts'
 import type { CallOptions, ChangeListener, Maybe } from '../core/store.ts'
+import { Announcer } from './postgres/announcer.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
 import { type Connection, lend } from './sql/connection.ts'
 import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
@@ -142,9 +143,7 @@ class Postgres implements Dialect {
   readonly #end: (() => Maybe<unknown>) | undefined
   readonly #names = new Map<string, string>()
   readonly #channel: string
-  /** By which the store knows its own words. */
-  readonly #origin = randomBytes(6).toString('base64url')
-  readonly #told = new Map<string, string>()
+  readonly #announcer: Announcer
   #tells: boolean
 
   constructor(pool: PostgresPool, names: Names, tells: boolean, end: (() => Maybe<unknown>) | undefined) {
@@ -166,20 +165,16 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
     this.#tells = tells
     // Whether or not the schema is named: IDs of another's table are no one's here.
     this.#channel = `sojourn:${names.table}`
+    // News need not survive a crash of the server, which ends all who would hear of them.
+    const announce = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`
+    this.#announcer = new Announcer(randomBytes(6).toString('base64url'), (payload) => this.query(announce, [this.#channel, payload]))
     // Of a pool of one connection none can be spared.
     if (pool.options?.max !== 1) this.watchChanges = (listener) => this.#watch(listener)
     hear(pool)
   }
 
-  /** In the same transaction: it is told when it is committed, and not if it is not. */
-  telling(statement: string, id: string): string {
-    if (!this.#tells) return statement
-    let told = this.#told.get(statement)
-    if (told === undefined) {
-      told = `WITH landed AS (${statement} RETURNING 1) SELECT pg_notify('${this.#channel}', '${this.#origin}' || ${id}::text) FROM landed`
-      this.#told.set(statement, told)
-    }
-    return told
+  changed(id: string): void {
+    if (this.#tells) this.#announcer.tell(id)
   }
 
   #watch(listener: ChangeListener): () => void {
@@ -193,8 +188,7 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
       client.on('error', broken)
       client.on('end', broken)
       client.on('notification', ({ channel, payload = '' }) => {
-        if (channel !== this.#channel || payload.startsWith(this.#origin)) return
-        listener.changed(payload.slice(this.#origin.length))
+        if (channel === this.#channel) for (const id of this.#announcer.heard(payload)) listener.changed(id)
       })
       let isClosed = false
       const close = (): void => {
@@ -272,6 +266,7 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
   }
 
   async close(): Promise<void> {
+    await this.#announcer.settled()
     await this.#end?.()
     unhear(this.#pool)
   }

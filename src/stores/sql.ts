@@ -99,11 +99,22 @@ class TableStore implements SqlStore {
     this.#measure(record, data.length)
     // A new version is always another than the one that it replaces: whether a server counts the rows that it found or those
     // that it changed makes no difference.
-    const { changes } =
-      expected === 0
-        ? yield* this.#ask('put', this.#statements.insert, [id, ...values], call)
-        : yield* this.#ask('put', this.#told(this.#statements.put, changing.length + 1), [...values, id, expected], call)
-    return changes === 1
+    if (expected === 0) {
+      const { changes } = yield* this.#ask('put', this.#statements.insert, [id, ...values], call)
+      return changes === 1
+    }
+    return yield* this.#change(id, this.#ask('put', this.#statements.put, [...values, id, expected], call))
+  }
+
+  /** Others are to know of it if it landed, and where nobody knows whether it did. */
+  *#change(id: string, work: Routine<Answer>): Routine<boolean> {
+    let landed = true
+    try {
+      landed = (yield* work).changes === 1
+      return landed
+    } finally {
+      if (landed) this.#dialect.changed?.(id)
+    }
   }
 
   touch(batch: readonly Touch[], call?: CallOptions): Maybe<void> {
@@ -128,12 +139,7 @@ class TableStore implements SqlStore {
   }
 
   *#delete(id: string, call?: CallOptions): Routine<boolean> {
-    const { changes } = yield* this.#ask('delete', this.#told(this.#statements.delete, 1), [id], call)
-    return changes === 1
-  }
-
-  #told(statement: string, id: number): string {
-    return this.#dialect.telling?.(statement, this.#dialect.parameter(id)) ?? statement
+    return yield* this.#change(id, this.#ask('delete', this.#statements.delete, [id], call))
   }
 
   /** In pages, each begun after the last record of the one before: between them nothing is held. */

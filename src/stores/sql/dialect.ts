@@ -63,8 +63,8 @@ export interface Dialect {
   /** The server's clock, in ms, as `now`; absent where there is no server. */
   readonly clock?: string
 
-  /** The same statement, told of to other processes where somebody wants that. `id` is the parameter that has the record's ID. */
-  telling?(statement: string, id: string): string
+  /** A record was changed or removed, or may have been: to be told to other processes where somebody wants that. */
+  changed?(id: string): void
   /** As the store's; absent where the database has no channel. */
   readonly watchChanges?: ((listener: ChangeListener) => () => void) | undefined
 
