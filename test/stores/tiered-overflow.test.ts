@@ -216,6 +216,8 @@ describe('a store that overflows', () => {
       await store.put(record, 0)
       if (i % 1000 === 0) await tick()
     }
+    // What lmdb and the promises of the last writes take goes with them.
+    await pause(500)
     gc()
     const used = taken() - before
     console.info(`${(used / 1e6).toFixed(1)} MB of 12 for 40,000 sessions of 700 bytes`)

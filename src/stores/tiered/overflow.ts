@@ -39,7 +39,7 @@ export class Overflow implements Store {
     this.#claim = new Claim(next, this.name)
     // The rest is for what is known of each, and for what is on its way out.
     this.#saver = new Saver(next, () => this.#memory, this.#claim, { backup, mostLeaving: maxBytes / 12 })
-    this.#memory = overflowingMemory((maxBytes * 2) / 3, this.#saver.spill)
+    this.#memory = overflowingMemory((maxBytes * 3) / 5, this.#saver.spill)
     if (next.time !== undefined) this.time = (options) => next.time!(options)
     const claiming = this.#claim.begin(() => this.#closing === null)
     this.#claiming = claiming
