@@ -1,6 +1,6 @@
 import { SojournError } from '../core/errors.ts'
 import { parseSize, type Size } from '../core/size.ts'
-import type { Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { GetOptions, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Bounds, boundsFor } from './memory/grain.ts'
 import { Records } from './memory/records.ts'
 import { Reports } from './memory/reports.ts'
@@ -16,6 +16,16 @@ export interface MemoryOptions {
 }
 
 const mostSessions = 100_000_000
+
+/** A store whose verbs answer at once. @internal */
+export interface PromptStore extends Store {
+  get(id: string, options?: GetOptions): SessionRecord | null
+  put(record: SessionRecord, expected: number): boolean
+  touch(batch: readonly Touch[]): void
+  delete(id: string): boolean
+  sweep(now: number, limit: number): Swept
+  close(): void
+}
 
 /**
  * Keeps sessions in this process: they end with it, and no other process sees them. For development, tests, and single
@@ -35,10 +45,21 @@ export function memory({ maxBytes = '256 MB', maxSessions = mostSessions }: Memo
       `maxSessions is ${String(maxSessions)}, which is no number of sessions; write a whole number from 1 to ${mostSessions}, or leave it out.`,
     )
   }
-  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions)
+  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions, null)
 }
 
-class MemoryStore implements Store {
+/**
+ * The memory that overflows (`tiered`).
+ *
+ * @param spill takes each record for which there is no room any more, expired ones too: then nothing is reported, and nothing is lost. It
+ *   is called when the put that wanted the room is done, and calls no verb.
+ * @internal
+ */
+export function overflowingMemory(maxBytes: number, spill: (record: SessionRecord) => void): PromptStore {
+  return new MemoryStore(maxBytes, mostSessions, spill)
+}
+
+class MemoryStore implements PromptStore {
   readonly name = 'memory'
   onEvicted?: ((removed: Removed) => void) | undefined
 
@@ -52,7 +73,10 @@ class MemoryStore implements Store {
   // the manager's may be an injected one.
   #now = -Infinity
 
-  constructor(maxBytes: number, maxSessions: number) {
+  readonly #spill: ((record: SessionRecord) => void) | null
+
+  constructor(maxBytes: number, maxSessions: number, spill: ((record: SessionRecord) => void) | null) {
+    this.#spill = spill
     this.#bounds = boundsFor(maxBytes)
     this.#maxSessions = maxSessions
     this.#records = new Records(this.#bounds)
@@ -159,20 +183,24 @@ class MemoryStore implements Store {
       if (records.rewrite(found, record)) return
       records.remove(found)
     }
+    const spilled: SessionRecord[] = []
     const evicted: Removed[] = []
     // A little with each put, so that none takes long.
-    for (let step = 0; step < 32 && records.isOver && records.count > 0; step++) if (!records.shrink()) this.#giveUpOne(evicted)
-    while (records.count >= this.#maxSessions || !records.prepare()) this.#giveUpOne(evicted)
+    for (let step = 0; step < 32 && records.isOver && records.count > 0; step++) if (!records.shrink()) this.#giveUpOne(evicted, spilled)
+    while (records.count >= this.#maxSessions || !records.prepare()) this.#giveUpOne(evicted, spilled)
     records.insert(record)
+    for (const record of spilled) this.#spill?.(record)
     for (const removed of evicted) this.onEvicted?.(removed)
   }
 
-  #giveUpOne(evicted: Removed[]): void {
+  #giveUpOne(evicted: Removed[], spilled: SessionRecord[]): void {
     const records = this.#records
     const due = records.firstDue(this.#now, false)
     const given = isRecord(due) ? due : records.leastUsed()
     const removed = records.removed(given)
+    if (this.#spill !== null) spilled.push(records.look(given, removed.id))
     records.remove(given)
+    if (this.#spill !== null) return
     if (isRecord(due)) this.#reports.add(removed)
     else evicted.push(removed)
   }
