@@ -14,6 +14,7 @@ export abstract class Chains {
 
   readonly #parts: Int32Array[] = []
   readonly #partShift: number
+  readonly #partMask: number
   /** The chains at the start of this round of growth, a power of two less one; and how many of them have been split in two. */
   #mask: number
   #split = 0
@@ -23,6 +24,7 @@ export abstract class Chains {
   constructor(blocks: Blocks, part: number) {
     this.blocks = blocks
     this.#partShift = Math.log2(part)
+    this.#partMask = part - 1
     this.#mask = part - 1
     this.#extend()
   }
@@ -88,11 +90,11 @@ export abstract class Chains {
   }
 
   #first(chain: number): number {
-    return this.#parts[chain >>> this.#partShift]![chain & (2 ** this.#partShift - 1)]!
+    return this.#parts[chain >>> this.#partShift]![chain & this.#partMask]!
   }
 
   #setFirst(chain: number, address: number): void {
-    this.#parts[chain >>> this.#partShift]![chain & (2 ** this.#partShift - 1)] = address
+    this.#parts[chain >>> this.#partShift]![chain & this.#partMask] = address
   }
 
   /** Splits the next chain: those of its entries whose hash has the next bit go to a new one. */
@@ -127,7 +129,7 @@ export abstract class Chains {
   }
 
   #extend(): void {
-    this.#parts.push(new Int32Array(2 ** this.#partShift))
-    this.taken += 4 * 2 ** this.#partShift + 150
+    this.#parts.push(new Int32Array(this.#partMask + 1))
+    this.taken += 4 * (this.#partMask + 1) + 150
   }
 }
