@@ -69,9 +69,10 @@ export class Admission<Data extends object> {
     } catch (cause) {
       return this.#doWithout(view, by, token, cause)
     }
-    if (!isPromise(record)) return this.#judge(view, by, token, record)
+    const mayBeOld = core.store.caches === true
+    if (!isPromise(record)) return this.#judge(view, by, token, record, 1, mayBeOld)
     return record.then(
-      (found) => this.#judge(view, by, token, found),
+      (found) => this.#judge(view, by, token, found, 1, mayBeOld),
       (cause: unknown) => this.#doWithout(view, by, token, cause),
     )
   }
@@ -116,27 +117,47 @@ export class Admission<Data extends object> {
   }
 
   *#openCrawler(view: RequestView, key: string, id: SessionId): Routine<OpenSession<Data>> {
-    const { store, clock } = this.#manager.core
-    const record = yield* wait(store.get(id))
-    const now = clock.now()
+    const { core } = this.#manager
+    let record = yield* wait(core.store.get(id))
     // Nobody showed a secret: what has a user is not for the asking. And its minute is counted from its beginning, whoever wrote to it since.
-    const isOpen = standingOf(record, now) === 'live' && record!.userId === null && now < record!.createdAt + crawlerLifetime
-    return OpenSession.crawler(this.#manager, view, key, isOpen ? record : null)
+    const isOpen = (): boolean => {
+      const now = core.clock.now()
+      return standingOf(record, now) === 'live' && record!.userId === null && now < record!.createdAt + crawlerLifetime
+    }
+    if (core.store.caches === true && record !== null && !isOpen()) record = yield* readFresh(core, id)
+    return OpenSession.crawler(this.#manager, view, key, isOpen() ? record : null)
   }
 
-  #judge(view: RequestView, by: Transport, token: Token, record: SessionRecord | null, tries = 1): Maybe<OpenSession<Data>> {
+  /** A cached record opens nothing to this token; it is old, perhaps: what the store has now decides. */
+  *#lookAgain(view: RequestView, by: Transport, token: Token): Routine<OpenSession<Data>> {
+    return yield* wait(this.#judge(view, by, token, yield* readFresh(this.#manager.core, token.id)))
+  }
+
+  /** @param mayBeOld a cache answered, perhaps: then it opens what it opens, and refuses nothing. That nothing is there, no cache says */
+  #judge(
+    view: RequestView,
+    by: Transport,
+    token: Token,
+    record: SessionRecord | null,
+    tries = 1,
+    mayBeOld = false,
+  ): Maybe<OpenSession<Data>> {
     const { core, transports } = this.#manager
     const now = core.clock.now()
     const standing = standingOf(record, now)
+    const isLive = standing === 'live' && !hasOutlived(core, record!, now)
+    if (mayBeOld && record !== null && !isLive) return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (record === null) return this.#unknown(view, by, now)
-    if (standing === 'gone') return this.#none(view, by)
-    if (standing === 'live' && hasOutlived(core, record, now)) return this.#none(view, by)
+    if (standing !== 'tombstone' && !isLive) return this.#none(view, by)
     const hash = hashSecret(token.secret)
     const attempt = { view, by, token, hash, tries }
     if (standing === 'tombstone') return this.#answerAfterEnd(attempt, record)
     const via = viaOf(record.head)
     const isPlain = via === by.name && via !== 'url'
-    if (!isPlain && (via === null || !leadsBy(view, by, via, boundOf(record.head)))) return this.#none(view, by)
+    const leads = isPlain || (via !== null && leadsBy(view, by, via, boundOf(record.head)))
+    if (mayBeOld && !(leads && this.#isGood(attempt, record, now)))
+      return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
+    if (!leads) return this.#none(view, by)
     if (showsCurrent(record.head, hash)) {
       if (via === 'either') return this.#orWithout(view, by, token, this.#settle(attempt, record))
       return this.#letIn(attempt, record, 'current')
@@ -147,6 +168,14 @@ export class Admission<Data extends object> {
     if (kind === 'unknown') return this.#unknown(view, by, now)
     if (kind === 'late') return this.#orWithout(view, by, token, this.#refuse(attempt, record))
     return this.#letIn(attempt, record, kind)
+  }
+
+  /** Whether a live record opens to this secret, whatever else is to be done. */
+  #isGood(attempt: Attempt, record: SessionRecord, now: number): boolean {
+    if (showsCurrent(record.head, attempt.hash)) return true
+    if (attempt.by === this.#manager.transports.url) return false
+    const { kind } = this.#verdict(attempt, record, now)
+    return kind !== 'unknown' && kind !== 'late'
   }
 
   /** The tombstone of a login or logout answers to the secrets that were good. */

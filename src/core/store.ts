@@ -54,6 +54,16 @@ export interface GetOptions extends CallOptions {
   readonly fresh?: boolean
 }
 
+/** Who is told of the changes that others make: see `watchChanges`. */
+export interface ChangeListener {
+  /** The record is another by now, or gone. Not told of what was inserted, nor of touches (a store may tell of them all the same). */
+  changed(id: string): void
+  /** From now on changes are told of. What was read before this may be old, and nobody will tell. */
+  opened(): void
+  /** From now on changes are told of no more, until it opens again. */
+  cut(): void
+}
+
 /**
  * Where sessions live. Each verb is atomic and concerns one record (a batch of touches: each of them for itself).
  *
@@ -107,6 +117,21 @@ export interface Store {
 
   /** Ends what the store itself opened; never a client that was handed in. Verbs fail afterwards. */
   close(): Maybe<void>
+
+  /**
+   * True for a store with a cache in front: a record that `get` answers may be old, unless `fresh` is asked for; that none is there
+   * is never the cache's answer. The core reads again, fresh, before it refuses anything by such a record.
+   */
+  readonly caches?: boolean | undefined
+
+  /**
+   * Tells soon of every change by anybody else: another process, or another handle on the same data. The store's own writes may be
+   * told of too, in which case a cache in front drops what it could have kept. It opens by itself, again after it was cut, and
+   * no change that lands while it is open goes untold, unless it is cut before.
+   *
+   * @returns ends it: nothing is told from then on
+   */
+  watchChanges?(listener: ChangeListener): () => void
 
   /** Set by the manager. A bounded store calls it for each live record that it gave up for want of room. */
   onEvicted?: ((removed: Removed) => void) | undefined

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { SojournError } from './errors.ts'
-import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
+import type { CallOptions, ChangeListener, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
 import { isPromise } from './routine.ts'
 
 /**
@@ -9,16 +9,20 @@ import { isPromise } from './routine.ts'
  */
 export class TimedStore implements Store {
   readonly name: string
+  readonly caches: boolean
   readonly time?: (options?: CallOptions) => Maybe<number>
+  readonly watchChanges?: (listener: ChangeListener) => () => void
   readonly #store: Store
   readonly #limit: number
 
   constructor(store: Store, limit: number) {
     this.name = store.name
+    this.caches = store.caches === true
     this.#store = store
     // Node's timers take a longer one for none at all.
     this.#limit = Math.min(limit, 2 ** 31 - 1)
     if (store.time !== undefined) this.time = () => this.#within('time', (call) => store.time!(call))
+    if (store.watchChanges !== undefined) this.watchChanges = (listener) => store.watchChanges!(listener)
   }
 
   set onEvicted(listener: ((removed: Removed) => void) | undefined) {

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { keepOpen, type OpenLine } from '../core/channel.ts'
 import { SojournError } from '../core/errors.ts'
-import type { CallOptions, Maybe } from '../core/store.ts'
+import type { CallOptions, ChangeListener, Maybe } from '../core/store.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
 import { type Connection, lend } from './sql/connection.ts'
 import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
@@ -21,10 +22,18 @@ export interface PostgresOptions {
    * @default the first one of the connection's search path
    */
   readonly schema?: string
+  /**
+   * Whether writes are told of (NOTIFY), for other processes that keep sessions in memory (`tiered`). A store that is itself behind `tiered`
+   * tells by itself; this is for those beside it that are not.
+   *
+   * @default false
+   */
+  readonly notify?: boolean
 }
 
 /** The part that is used of a pool of `pg`. */
 export interface PostgresPool {
+  readonly options?: { readonly max?: number | undefined }
   connect(): Promise<PostgresClient>
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
@@ -36,8 +45,15 @@ export interface PostgresClient {
   readonly binary?: boolean
   query(query: PostgresQuery): Promise<PostgresResult | PostgresResult[]>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  on(event: 'notification', listener: (message: PostgresNotification) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
   release(broken?: boolean): void
+}
+
+export interface PostgresNotification {
+  readonly channel: string
+  readonly payload?: string | undefined
 }
 
 export interface PostgresQuery {
@@ -62,7 +78,7 @@ export interface PostgresResult {
  *   the table is missing or another.
  */
 export function postgres(pool: PostgresPool, options: PostgresOptions = {}, close?: () => Maybe<unknown>): SqlStore {
-  return sqlStore(new Postgres(pool, namesOf(options), close))
+  return sqlStore(new Postgres(pool, namesOf(options), options.notify === true, close))
 }
 
 /** The table and its indexes as SQL, for those who run their migrations themselves. */
@@ -120,11 +136,18 @@ class Postgres implements Dialect {
   readonly touch: string
   readonly clock = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now`
 
+  readonly watchChanges?: (listener: ChangeListener) => () => void
+
   readonly #pool: PostgresPool
   readonly #end: (() => Maybe<unknown>) | undefined
   readonly #names = new Map<string, string>()
+  readonly #channel: string
+  /** By which the store knows its own words. */
+  readonly #origin = randomBytes(6).toString('base64url')
+  readonly #told = new Map<string, string>()
+  #tells: boolean
 
-  constructor(pool: PostgresPool, names: Names, end: (() => Maybe<unknown>) | undefined) {
+  constructor(pool: PostgresPool, names: Names, tells: boolean, end: (() => Maybe<unknown>) | undefined) {
     this.name = `postgres:${names.schema === undefined ? '' : `${names.schema}.`}${names.table}`
     this.table = quoted(names)
     this.#schema = schemaOf(names)
@@ -140,7 +163,52 @@ UPDATE ${this.table} AS kept SET last_seen_at = touch.last_seen_at, expires_at =
 FROM touch WHERE kept.id = touch.id AND ${lands}`
     this.#pool = pool
     this.#end = end
+    this.#tells = tells
+    // Whether or not the schema is named: IDs of another's table are no one's here.
+    this.#channel = `sojourn:${names.table}`
+    // Of a pool of one connection none can be spared.
+    if (pool.options?.max !== 1) this.watchChanges = (listener) => this.#watch(listener)
     hear(pool)
+  }
+
+  /** In the same transaction: it is told when it is committed, and not if it is not. */
+  telling(statement: string, id: string): string {
+    if (!this.#tells) return statement
+    let told = this.#told.get(statement)
+    if (told === undefined) {
+      told = `WITH landed AS (${statement} RETURNING 1) SELECT pg_notify('${this.#channel}', '${this.#origin}' || ${id}::text) FROM landed`
+      this.#told.set(statement, told)
+    }
+    return told
+  }
+
+  #watch(listener: ChangeListener): () => void {
+    this.#tells = true
+    return keepOpen(this.#listen(listener), listener)
+  }
+
+  #listen(listener: ChangeListener): OpenLine {
+    return async (broken) => {
+      const client = await this.#outside()
+      client.on('error', broken)
+      client.on('end', broken)
+      client.on('notification', ({ channel, payload = '' }) => {
+        if (channel !== this.#channel || payload.startsWith(this.#origin)) return
+        listener.changed(payload.slice(this.#origin.length))
+      })
+      let isClosed = false
+      const close = (): void => {
+        if (!isClosed) client.release(true)
+        isClosed = true
+      }
+      try {
+        await client.query({ text: `LISTEN "${this.#channel}"`, types })
+      } catch (error) {
+        close()
+        throw error
+      }
+      return { ping: () => client.query({ text: 'SELECT 1', types }), close }
+    }
   }
 
   parameter(index: number): string {
@@ -206,13 +274,18 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
     unhear(this.#pool)
   }
 
-  readonly #connect = async (): Promise<Connection> => {
+  /** A connection that is in no transaction: somebody may have given it back without COMMIT or ROLLBACK, and what is written there may never be committed. */
+  async #outside(): Promise<PostgresClient> {
     let client = await this.#pool.connect()
-    // Somebody gave it back without COMMIT or ROLLBACK: what is written there may never be committed.
     while (/[TE]/.test(client.getTransactionStatus?.() ?? '')) {
       client.release(true)
       client = await this.#pool.connect()
     }
+    return client
+  }
+
+  readonly #connect = async (): Promise<Connection> => {
+    const client = await this.#outside()
     if (client.binary === true) {
       client.release()
       throw new SojournError(

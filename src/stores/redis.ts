@@ -1,12 +1,15 @@
+import { keepOpen } from '../core/channel.ts'
 import { SojournError } from '../core/errors.ts'
-import type { CallOptions, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { CallOptions, ChangeListener, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Commands, commandsOf, type RedisClient } from './redis/client.ts'
 import { oldestOf, type Row } from './redis/due.ts'
 import { failure } from './redis/failure.ts'
 import { bucketCount, bucketOf, Keys } from './redis/keys.ts'
+import { OwnWrites } from './redis/own-writes.ts'
 import { decode, decodeMeta, decodeUser, encode, encodeTimes, encodeUser, encodeVersion } from './redis/record.ts'
 import * as scripts from './redis/scripts.ts'
 import { run, type Script } from './redis/scripts.ts'
+import { type Tracker, trackerOf } from './redis/tracking.ts'
 
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis/client.ts'
 
@@ -53,23 +56,27 @@ export interface RedisOptions {
  *   `ERR_SOJOURN_STORE` while the server can't be reached or refuses, `ERR_SOJOURN_STORE_FULL` while its memory is used up.
  */
 export function redis(client: RedisClient, { prefix = 'sojourn:' }: RedisOptions = {}, end?: () => void | Promise<void>): Store {
-  return new RedisStore(commandsOf(client), prefix, end)
+  return new RedisStore(commandsOf(client), trackerOf(client), prefix, end)
 }
 
 class RedisStore implements Store {
   readonly name: string
+  readonly watchChanges?: (listener: ChangeListener) => () => void
   onEvicted?: ((removed: Removed) => void) | undefined
 
   readonly #commands: Commands
   readonly #keys: Keys
   readonly #end: (() => void | Promise<void>) | undefined
+  /** One for each line that is open. */
+  readonly #own = new Set<OwnWrites>()
   #closed = false
 
-  constructor(commands: Commands, prefix: string, end: (() => void | Promise<void>) | undefined) {
+  constructor(commands: Commands, tracker: Tracker | null, prefix: string, end: (() => void | Promise<void>) | undefined) {
     this.#commands = commands
     this.#keys = new Keys(prefix)
     this.#end = end
     this.name = `redis:${prefix}`
+    if (tracker !== null) this.watchChanges = (listener) => this.#watch(tracker, listener)
   }
 
   async get(id: string): Promise<SessionRecord | null> {
@@ -81,6 +88,18 @@ class RedisStore implements Store {
   async put(record: SessionRecord, expected: number, options?: CallOptions): Promise<boolean> {
     this.#open('put')
     if (record.version <= expected || expected < 0) return false
+    const lines = [...this.#own]
+    for (const own of lines) own.sent(record.id)
+    let landed = false
+    try {
+      landed = await this.#land(record, expected, options)
+    } finally {
+      if (!landed) for (const own of lines) own.failed(record.id)
+    }
+    return landed
+  }
+
+  async #land(record: SessionRecord, expected: number, options: CallOptions | undefined): Promise<boolean> {
     const value = encode(record)
     let answer = '?'
     if (record.userId !== null) {
@@ -156,6 +175,31 @@ class RedisStore implements Store {
   async time(): Promise<number> {
     const [seconds, microseconds] = (await this.#read('time', this.#keys.expiry(0), ['TIME'])) as [unknown, unknown]
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+  }
+
+  /** By the records' keys, which all begin so, and the expiry indexes beside them, which are no news. */
+  #watch(tracker: Tracker, listener: ChangeListener): () => void {
+    const own = new OwnWrites()
+    const changed = (key: string): void => {
+      const id = this.#keys.idOf(key)
+      if (id !== null && !own.heard(id)) listener.changed(id)
+    }
+    const stop = keepOpen(tracker(this.#keys.recordPrefix, changed), {
+      opened: () => {
+        own.clear()
+        this.#own.add(own)
+        listener.opened()
+      },
+      cut: () => {
+        this.#own.delete(own)
+        own.clear()
+        listener.cut()
+      },
+    })
+    return () => {
+      this.#own.delete(own)
+      stop()
+    }
   }
 
   async close(): Promise<void> {

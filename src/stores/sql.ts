@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { SojournError } from '../core/errors.ts'
 import { run, type Routine, wait } from '../core/routine.ts'
-import type { CallOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { CallOptions, ChangeListener, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import type { Answer, Columns, Dialect, Row, Value } from './sql/dialect.ts'
 import { failure } from './sql/failure.ts'
 import { checkFormat } from './sql/format.ts'
@@ -60,6 +60,7 @@ export function scriptOf(schema: readonly string[]): string {
 class TableStore implements SqlStore {
   readonly name: string
   readonly time?: (call?: CallOptions) => Maybe<number>
+  readonly watchChanges?: (listener: ChangeListener) => () => void
   onEvicted?: ((removed: Removed) => void) | undefined
 
   readonly #dialect: Dialect
@@ -71,7 +72,8 @@ class TableStore implements SqlStore {
     this.name = dialect.name
     this.#dialect = dialect
     this.#statements = statementsOf(dialect)
-    const { clock } = dialect
+    const { clock, watchChanges } = dialect
+    if (watchChanges !== undefined) this.watchChanges = watchChanges
     if (clock !== undefined) this.time = (call) => run(this.#time(clock, call))
   }
 
@@ -100,7 +102,7 @@ class TableStore implements SqlStore {
     const { changes } =
       expected === 0
         ? yield* this.#ask('put', this.#statements.insert, [id, ...values], call)
-        : yield* this.#ask('put', this.#statements.put, [...values, id, expected], call)
+        : yield* this.#ask('put', this.#told(this.#statements.put, changing.length + 1), [...values, id, expected], call)
     return changes === 1
   }
 
@@ -126,8 +128,12 @@ class TableStore implements SqlStore {
   }
 
   *#delete(id: string, call?: CallOptions): Routine<boolean> {
-    const { changes } = yield* this.#ask('delete', this.#statements.delete, [id], call)
+    const { changes } = yield* this.#ask('delete', this.#told(this.#statements.delete, 1), [id], call)
     return changes === 1
+  }
+
+  #told(statement: string, id: number): string {
+    return this.#dialect.telling?.(statement, this.#dialect.parameter(id)) ?? statement
   }
 
   /** In pages, each begun after the last record of the one before: between them nothing is held. */

@@ -1,6 +1,6 @@
 import { SojournError } from '../errors.ts'
 import { isPromise } from '../routine.ts'
-import type { GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../store.ts'
+import type { ChangeListener, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../store.ts'
 import { sameHash } from '../token.ts'
 import { ClientKey } from './client-key.ts'
 import { authenticated, bodyOf, headMacAt, isSealed, keyIdOf, partsOf } from './layout.ts'
@@ -14,15 +14,19 @@ import { keyUnknown, SealedRecord, type SealingContext, tampered } from './seale
  */
 export class SealedStore implements Store {
   readonly name: string
+  readonly caches: boolean
   readonly time?: () => Maybe<number>
+  readonly watchChanges?: (listener: ChangeListener) => () => void
   readonly #store: Store
   readonly #context: SealingContext
 
   constructor(store: Store, context: SealingContext) {
     this.name = store.name
+    this.caches = store.caches === true
     this.#store = store
     this.#context = context
     if (store.time !== undefined) this.time = () => store.time!()
+    if (store.watchChanges !== undefined) this.watchChanges = (listener) => store.watchChanges!(listener)
   }
 
   set onEvicted(listener: ((removed: Removed) => void) | undefined) {
@@ -31,6 +35,9 @@ export class SealedStore implements Store {
 
   get(id: string, options?: GetOptions): Maybe<SessionRecord | null> {
     const found = this.#store.get(id, options)
+    if (this.caches && options?.fresh !== true) {
+      return isPromise(found) ? found.then((stored) => this.#openCached(stored)) : this.#openCached(found)
+    }
     return isPromise(found) ? found.then((stored) => this.#open(stored)) : this.#open(found)
   }
 
@@ -76,28 +83,32 @@ export class SealedStore implements Store {
     return this.#store.close()
   }
 
-  #open(stored: SessionRecord | null): SealedRecord | null {
+  /** One that can't be opened may be old: it is read again, and told of only then. */
+  #openCached(stored: SessionRecord | null): Maybe<SessionRecord | null> {
+    if (stored === null) return null
+    return this.#open(stored, true) ?? this.get(stored.id, { fresh: true })
+  }
+
+  #open(stored: SessionRecord | null, quietly = false): SealedRecord | null {
     if (stored === null) return null
     const { id, head, data } = stored
     const { keys, report } = this.#context
-    if (!isSealed(head)) return this.#refuse(keyUnknown(id, 'it was stored without encryption'), id)
+    const refuse = (error: SojournError): null => {
+      if (!quietly) report(error, id)
+      return null
+    }
+    if (!isSealed(head)) return refuse(keyUnknown(id, 'it was stored without encryption'))
     const key = keys.byId(keyIdOf(head))
-    if (key === null)
-      return this.#refuse(keyUnknown(id, `it was sealed under the key ${printable(keyIdOf(head))}, which is none of these`), id)
+    if (key === null) return refuse(keyUnknown(id, `it was sealed under the key ${printable(keyIdOf(head))}, which is none of these`))
     const parts = sameHash(head, headMacAt, key.mac(authenticated(stored, bodyOf(head)))) ? partsOf(head) : null
-    if (parts === null) return this.#refuse(tampered(id, 'the record'), id)
+    if (parts === null) return refuse(tampered(id, 'the record'))
     const owner = Owner.read(keys, id, stored.userId, parts.owner)
-    if (owner === null) return this.#refuse(keyUnknown(id, 'its user was sealed under a key that is none of these'), id)
+    if (owner === null) return refuse(keyUnknown(id, 'its user was sealed under a key that is none of these'))
     const client = parts.wraps === '' ? null : ClientKey.locked()
     const { version, createdAt, lastSeenAt, expiresAt } = stored
     const { wraps, handed } = parts
     const fields = { id, version, createdAt, lastSeenAt, expiresAt, head: parts.head, key, owner, client, wraps, handed }
     return new SealedRecord({ keys, report }, fields, data, null)
-  }
-
-  #refuse(error: SojournError, id: string): null {
-    this.#context.report(error, id)
-    return null
   }
 
   /** Of a record that is gone there is no whole to authenticate: its user is told if it was sealed for this very session. */

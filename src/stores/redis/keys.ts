@@ -25,6 +25,16 @@ export class Keys {
     return `${this.#prefix}{${tags[bucketOf(id)]!}}:${id}`
   }
 
+  /** What the keys of all records begin with. */
+  get recordPrefix(): string {
+    return `${this.#prefix}{`
+  }
+
+  /** The ID of a record's key, whatever stands before the prefix; null for any other key. */
+  idOf(key: string): string | null {
+    return /\{\d+\}:([\w-]{16})$/.exec(key)?.[1] ?? null
+  }
+
   /** The IDs of a bucket's records, by expiry. */
   expiry(bucket: number): string {
     return `${this.#prefix}{${tags[bucket]!}}:expiry`

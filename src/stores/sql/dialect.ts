@@ -1,4 +1,4 @@
-import type { CallOptions, Maybe } from '../../core/store.ts'
+import type { CallOptions, ChangeListener, Maybe } from '../../core/store.ts'
 
 export type Value = string | number | Uint8Array | null
 
@@ -62,6 +62,11 @@ export interface Dialect {
   readonly touch: string
   /** The server's clock, in ms, as `now`; absent where there is no server. */
   readonly clock?: string
+
+  /** The same statement, told of to other processes where somebody wants that. `id` is the parameter that has the record's ID. */
+  telling?(statement: string, id: string): string
+  /** As the store's; absent where the database has no channel. */
+  readonly watchChanges?: ((listener: ChangeListener) => () => void) | undefined
 
   query(statement: string, values: readonly Value[], call?: CallOptions): Maybe<Answer>
   /** Removes the oldest that have expired, at most `limit`, and answers their `id`, `user_id`, `head` and `expires_at` in any order. */
