@@ -8,7 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { createClient } from 'redis'
 import { service } from '../../test/services/service.ts'
-import type { SessionRecord, Store } from '../../src/core/store.ts'
+import type { SessionRecord, Store, Touch } from '../../src/core/store.ts'
 import { mintId } from '../../src/core/token.ts'
 import { createSessions } from '../../src/sessions.ts'
 import { memory } from '../../src/stores/memory.ts'
@@ -53,6 +53,8 @@ export interface Costs {
   >
   /** The same with 64 commands in one packet: what the server's work is without the sockets'. */
   readonly pipelined: Readonly<Record<'get' | 'put', VerbCost>>
+  /** Word of one change to one process that listens: client tracking, broadcasting. */
+  readonly message: VerbCost
   /** Bytes of the replication stream. */
   readonly replicated: Readonly<Record<'put' | 'insert' | 'touch', number>>
   /** Processor time of a request in the manager: open, read or write one value, commit; with the driver's. */
@@ -87,7 +89,7 @@ function userAt(index: number): string {
 }
 
 async function info(section: string): Promise<Record<string, number>> {
-  const text = String(await client!.sendCommand(['INFO', section]))
+  const text = await client!.info(section)
   return Object.fromEntries(Array.from(text.matchAll(/^(\w+):([\d.]+)/gm), ([, name, value]) => [name!, Number(value)]))
 }
 
@@ -188,11 +190,11 @@ const any = (index: number): string => ids[(index * 7919) % users]!
 const ups = 100_000
 const start = Date.now()
 const newer = (index: number): SessionRecord => recordAt(ids[index]!, userAt(index), template.version + 1)
-const touch = (index: number, by: number): Parameters<Store['touch']>[0] => [
+const touch = (index: number, by: number, version = template.version + 1): Touch[] => [
   {
     id: ids[index]!,
     userId: userAt(index),
-    version: template.version + 1,
+    version,
     lastSeenAt: template.lastSeenAt + by,
     expiresAt: template.expiresAt + by,
   },
@@ -219,16 +221,33 @@ const replicated = {
     async (index, store) => await store.put(recordAt(ids[index]!, userAt(index), template.version + 3), template.version + 2),
   ),
   insert: await replicatedBytes(10_000, async (index, store) => await store.put(recordAt(mintId(), `extra-${String(index)}`), 0)),
-  touch: await replicatedBytes(
-    10_000,
-    async (index, store) => await store.touch(touch(index, 400_000).map((touch) => ({ ...touch, version: template.version + 3 }))),
-  ),
+  touch: await replicatedBytes(10_000, async (index, store) => await store.touch(touch(index, 400_000, template.version + 3))),
 }
 const sweepEmpty = await cost(500, async (_, store) => await store.sweep(template.expiresAt - 1000, 200), 'alone')
 const memoryUsage = Number(await client!.sendCommand(['MEMORY', 'USAGE', keys.record(ids[0]!)]))
 const recordBytes = (await client!.get(keys.record(ids[0]!)))!.length
 // One sweeper after the other: two at once would look for the same rows.
 const sweepRow = await cost(100, async (_, store) => await store.sweep(template.expiresAt + 1e9, 200), 'alone', 200)
+const listened = async (listeners: number): Promise<VerbCost> => {
+  const fresh = Array.from({ length: 20_000 }, mintId)
+  const stop = stores.slice(0, listeners).map((store) => store.watchChanges!({ changed: () => {}, opened: () => {}, cut: () => {} }))
+  // They connect by themselves.
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  for (const id of fresh) await store!.put(recordAt(id, null), 0)
+  const measured = await cost(
+    fresh.length,
+    async (index, store) => await store.put(recordAt(fresh[index]!, null, template.version + 1), template.version),
+  )
+  for (const end of stop) end()
+  return measured
+}
+const [alone, heard] = [await listened(0), await listened(connections)]
+const message = {
+  serverMicros: round((heard.serverMicros - alone.serverMicros) / connections, 2),
+  bytesIn: 0,
+  bytesOut: Math.round((heard.bytesOut - alone.bytesOut) / connections),
+  clientMicros: round((heard.clientMicros - alone.clientMicros) / connections, 2),
+}
 const manager = {
   memoryRead: await managerCost(memory(), false, 200_000),
   memoryWrite: await managerCost(memory(), true, 200_000),
@@ -250,6 +269,7 @@ const costs: Costs = {
   },
   verbs: { get, put, insert: known.cost, insertAnonymous: anonymous.cost, touch: touched, touchAnonymous, sweepRow, sweepEmpty },
   pipelined,
+  message,
   replicated,
   manager,
 }

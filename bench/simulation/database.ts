@@ -1,4 +1,4 @@
-import type { SessionRecord } from '../../src/core/store.ts'
+import type { ChangeListener, SessionRecord } from '../../src/core/store.ts'
 import type { Costs } from './costs.ts'
 import { DueIndex, type DueRow } from './due-index.ts'
 import { Shard } from './shard.ts'
@@ -35,9 +35,6 @@ interface Written {
   readonly before: SessionRecord | null
 }
 
-/** Hears that a record changed which it had read. */
-export type Hears = (id: string) => void
-
 /**
  * A sharded database that behaves as Redis does under `sojourn/stores/redis`: the same commands in the same order, each at the
  * measured cost; a user's index on a shard of its own; sweeps in two steps, between which others may come.
@@ -46,12 +43,11 @@ export class Database {
   readonly options: DatabaseOptions
   readonly shards: readonly Shard[]
   readonly buckets: number
-  /** Whether word of changes reaches the processes. */
-  channelIsUp = true
   readonly #rows = new Map<string, Row>()
   readonly #users = new Map<string, Set<string>>()
   readonly #due: readonly DueIndex[]
-  readonly #readers = new Map<string, Set<Hears>>()
+  readonly #listeners = new Set<ChangeListener>()
+  #channelIsUp = true
   #journal: Written[] = []
 
   constructor(options: DatabaseOptions) {
@@ -89,7 +85,7 @@ export class Database {
   }
 
   /** @param by who wrote, and needs no word of it */
-  write(record: SessionRecord, by: Hears | null, bucket?: number): void {
+  write(record: SessionRecord, by: ChangeListener | null, bucket?: number): void {
     const { id, userId, expiresAt } = record
     const before = this.#rows.get(id)
     const at = bucket ?? before?.bucket ?? this.options.time.random.below(this.buckets)
@@ -101,7 +97,7 @@ export class Database {
     this.#tell(id, by)
   }
 
-  remove(id: string, by: Hears | null): boolean {
+  remove(id: string, by: ChangeListener | null): boolean {
     const row = this.#rows.get(id)
     if (row === undefined) return false
     this.#note(id, row.bucket, row.record)
@@ -119,11 +115,17 @@ export class Database {
     return this.#due[bucket]!.due(now, count)
   }
 
-  /** Client tracking: whoever read a record hears once of its next change. */
-  track(id: string, hears: Hears): void {
-    const readers = this.#readers.get(id)
-    if (readers === undefined) this.#readers.set(id, new Set([hears]))
-    else readers.add(hears)
+  /** The channel: as Redis's client tracking in broadcasting mode, each process hears of every change that others make. */
+  listen(listener: ChangeListener): () => void {
+    this.#listeners.add(listener)
+    this.options.time.after(this.options.roundTrip ?? 0, () => listener.opened())
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Nothing is told any more. @param noticed whether the processes know */
+  cutChannel(noticed: boolean): void {
+    this.#channelIsUp = false
+    if (noticed) for (const listener of this.#listeners) listener.cut()
   }
 
   /**
@@ -172,15 +174,16 @@ export class Database {
     if (ids?.size === 0) this.#users.delete(userId)
   }
 
-  #tell(id: string, by: Hears | null): void {
-    const readers = this.#readers.get(id)
-    if (readers === undefined) return
-    const { time, tally, roundTrip = 0 } = this.options
-    this.#readers.delete(id)
-    for (const hears of readers) {
-      if (hears === by) continue
-      tally.add('messages')
-      if (this.channelIsUp) time.after(roundTrip / 2, () => hears(id))
-    }
+  #tell(id: string, by: ChangeListener | null): void {
+    if (this.#listeners.size === 0) return
+    const { time, tally, costs, roundTrip = 0, stretch = 1, processStretch = 1 } = this.options
+    const messages = this.#listeners.size * processStretch
+    tally.add('messages', messages)
+    if (!this.#channelIsUp) return
+    this.shardOf(this.bucketOf(id)).serve(time.now, costs.message.serverMicros * messages, stretch)
+    time.after(roundTrip / 2, () => {
+      // Redis tells the writer as well, whose store knows its own.
+      for (const listener of this.#listeners) if (listener !== by) listener.changed(id)
+    })
   }
 }

@@ -12,8 +12,8 @@ export interface Data {
 export interface FleetOptions {
   readonly database: Database
   readonly processes: number
-  /** What stands between a manager and the database. @default nothing */
-  readonly tier?: ((next: SimulatedStore) => Store) | undefined
+  /** The store of one process. @default the database, with nothing in front */
+  readonly storeOver?: ((database: Database) => Store) | undefined
   readonly sessions?: Omit<SessionsOptions<Data>, 'store' | 'clock' | 'initial'>
   readonly on?: (sessions: Sessions<Data>) => void
 }
@@ -36,11 +36,11 @@ export class Fleet {
   }
 
   #start(): Sessions<Data>[] {
-    const { database, processes, tier = (next) => next, sessions = {}, on } = this.options
+    const { database, processes, storeOver = (database) => new SimulatedStore(database), sessions = {}, on } = this.options
     return Array.from({ length: processes }, () => {
       const started = createSessions<Data>({
         ...sessions,
-        store: tier(new SimulatedStore(database)),
+        store: storeOver(database),
         clock: database.options.time.clock,
         initial: () => ({ text: '', count: 0 }),
         // Each process here may stand for many.

@@ -1,8 +1,8 @@
 import { SojournError } from '../../src/core/errors.ts'
-import type { Removed, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
+import type { ChangeListener, Removed, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
 import { oldestOf, type Row } from '../../src/stores/redis/due.ts'
 import type { Costs, VerbCost } from './costs.ts'
-import type { Database, Hears } from './database.ts'
+import type { Database } from './database.ts'
 import type { Shard } from './shard.ts'
 
 /** One process's way to the database: the store that its manager, or its near-cache, is given. */
@@ -10,20 +10,23 @@ export class SimulatedStore implements Store {
   readonly name = 'simulated'
   onEvicted?: ((removed: Removed) => void) | undefined
   readonly database: Database
-  /** Set by a near-cache that wants word of changes. */
-  hears: Hears | null = null
+  readonly watchChanges?: (listener: ChangeListener) => () => void
+  #listener: ChangeListener | null = null
   #closed = false
 
-  constructor(database: Database) {
+  /** @param channel whether the database tells of what others change */
+  constructor(database: Database, channel = false) {
     this.database = database
+    if (!channel) return
+    this.watchChanges = (listener) => {
+      this.#listener = listener
+      return database.listen(listener)
+    }
   }
 
   async get(id: string): Promise<SessionRecord | null> {
     const { database } = this
-    return await this.#call('get', database.shardOf(database.bucketOf(id)), this.#costs.get, () => {
-      if (this.hears !== null) database.track(id, this.hears)
-      return database.read(id)
-    })
+    return await this.#call('get', database.shardOf(database.bucketOf(id)), this.#costs.get, () => database.read(id))
   }
 
   async put(record: SessionRecord, expected: number): Promise<boolean> {
@@ -43,7 +46,7 @@ export class SimulatedStore implements Store {
           database.options.tally.add('missed')
           return false
         }
-        database.write(record, this.hears, bucket)
+        database.write(record, this.#listener, bucket)
         return true
       },
       { commands: isInsert || record.userId === null ? 1 : 2 },
@@ -60,7 +63,7 @@ export class SimulatedStore implements Store {
         await this.#call('touch', database.shardOf(database.bucketOf(id)), touchAnonymous, () => {
           const stored = database.read(id)
           if (stored?.version !== version || stored.expiresAt <= lastSeenAt || stored.expiresAt >= expiresAt) return
-          database.write({ ...stored, lastSeenAt, expiresAt }, this.hears)
+          database.write({ ...stored, lastSeenAt, expiresAt }, this.#listener)
         })
       }),
     )
@@ -68,7 +71,7 @@ export class SimulatedStore implements Store {
 
   async delete(id: string): Promise<boolean> {
     const { database } = this
-    return await this.#call('delete', database.shardOf(database.bucketOf(id)), this.#costs.put, () => database.remove(id, this.hears))
+    return await this.#call('delete', database.shardOf(database.bucketOf(id)), this.#costs.put, () => database.remove(id, this.#listener))
   }
 
   async *list(userId?: string): AsyncGenerator<SessionRecord, void> {
@@ -108,7 +111,8 @@ export class SimulatedStore implements Store {
         return await this.#call('sweepBucket', database.shardOf(bucket), cost, () => this.#removeDue(rows, now))
       }),
     )
-    const found = answers.flat()
+    const removedById = new Map(answers.flat().map((removed) => [removed.id, removed]))
+    const found = rows.flatMap(({ id }) => removedById.get(id) ?? [])
     tally.add('swept', found.length)
     tally.add('sweptInVain', rows.length - found.length)
     // What the process itself is busy with: it does nothing else meanwhile.
@@ -122,7 +126,7 @@ export class SimulatedStore implements Store {
     return rows.flatMap(({ id }) => {
       const record = database.read(id)
       if (record === null || record.expiresAt > now) return []
-      database.remove(id, this.hears)
+      database.remove(id, this.#listener)
       return [{ id, userId: record.userId, head: record.head }]
     })
   }

@@ -25,8 +25,8 @@ export interface Habits {
 }
 
 export const usual: Omit<Habits, 'visitsPerSecond'> = {
-  pages: { least: 3, most: 1000, alpha: 1.3 },
-  extras: 1.2,
+  pages: { least: 3, most: 100, alpha: 1.3 },
+  extras: 1.8,
   think: { median: 22_000, sigma: 1.1 },
   writes: 0.2,
   logins: 0.5,
@@ -92,21 +92,39 @@ export class Traffic {
     this.#habits = habits
   }
 
-  begin(): void {
+  /** @param hours how long it has been going on already: who is still on a visit goes on with it */
+  begin(hours = 0): void {
+    const { visitsPerSecond, pages, think } = this.#habits
+    const { random } = this.#time
+    const mean = 1000 / visitsPerSecond
+    for (let ago = random.exponential(mean); ago < hours * 3_600_000; ago += random.exponential(mean)) {
+      let left = Math.round(random.pareto(pages.least, pages.most, pages.alpha))
+      let until = -ago
+      while (left > 0 && until <= 0) {
+        until += random.logNormal(think.median, think.sigma)
+        left--
+      }
+      if (left > 0) this.#time.after(until, () => void this.#visit(left))
+    }
+    this.#next()
+  }
+
+  #next(): void {
     const { visitsPerSecond } = this.#habits
     this.#time.after(this.#time.random.exponential(1000 / (visitsPerSecond * this.surge)), () => {
       if (!this.isQuiet) void this.#visit()
-      this.begin()
+      this.#next()
     })
   }
 
-  async #visit(): Promise<void> {
+  /** @param left how many pages of it are left */
+  async #visit(left?: number): Promise<void> {
     const { random } = this.#time
     const { pages, extras, think, writes, logins, logouts } = this.#habits
     const visitor = new Visitor(random.below(this.#fleet.processes.length), this.#visits++)
     const name = `user-${String(this.#visits).padStart(8, '0')}`
     const isMember = this.allLogIn || random.chance(logins)
-    const count = Math.round(random.pareto(pages.least, pages.most, pages.alpha))
+    const count = left ?? Math.round(random.pareto(pages.least, pages.most, pages.alpha))
     this.visiting.add(visitor)
     for (let page = 0; page < count && !this.isQuiet; page++) {
       if (page === 1 && isMember) await this.logIn(visitor, name)

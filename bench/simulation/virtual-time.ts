@@ -50,11 +50,11 @@ export class VirtualTime {
 
   /** Lets time go by until a promise is settled. */
   async settle<T>(promise: Promise<T>): Promise<T> {
-    let settled = false
-    const over = (): void => void (settled = true)
+    const state = { settled: false }
+    const over = (): void => void (state.settled = true)
     promise.then(over, over)
     await turn()
-    while (!settled) {
+    while (!state.settled) {
       if (this.#heap.length === 0) throw new Error('The simulation waits for something that will never happen.')
       await this.#step()
     }
@@ -67,7 +67,7 @@ export class VirtualTime {
    * @returns what gives them back
    */
   takeOver(): () => void {
-    const real = { setTimeout, clearTimeout, setImmediate, random: Math.random, dateNow: Date.now, performanceNow: performance.now }
+    const real = { setTimeout, clearTimeout, setImmediate, random: Math.random, dateNow: Date.now }
     const later = (ms: number, action: () => void): Timer => new Timer(this.after(ms, action))
     const virtual = {
       setTimeout: (action: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => later(ms, () => action(...args)),
@@ -82,7 +82,8 @@ export class VirtualTime {
       Object.assign(globalThis, { setTimeout: real.setTimeout, clearTimeout: real.clearTimeout, setImmediate: real.setImmediate })
       Math.random = real.random
       Date.now = real.dateNow
-      performance.now = real.performanceNow
+      // The own property goes, and the prototype's is there again.
+      Reflect.deleteProperty(performance, 'now')
     }
   }
 

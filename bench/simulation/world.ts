@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { isPromise } from '../../src/core/routine.ts'
 import type { Store } from '../../src/core/store.ts'
+import { tiered } from '../../src/stores/tiered.ts'
 import type { Costs } from './costs.ts'
 import { Database } from './database.ts'
 import { Fleet, type FleetOptions } from './fleet.ts'
-import { NearCache } from './near-cache.ts'
-import type { SimulatedStore } from './simulated-store.ts'
+import { SimulatedStore } from './simulated-store.ts'
 import { Tally } from './tally.ts'
 import { type Habits, Traffic, usual } from './traffic.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -12,7 +13,7 @@ import { VirtualTime } from './virtual-time.ts'
 /** The big system that the simulation is a sample of. */
 export const system = {
   sessions: 100e6,
-  visitsPerSecond: 40_000,
+  visitsPerSecond: 42_000,
   requestsPerSecond: 1e6,
   processes: 1000,
   shards: 32,
@@ -78,8 +79,8 @@ export class World {
       roundTrip: system.roundTrip,
       memory,
     })
-    const tier = cache === null ? undefined : (next: SimulatedStore): Store => nearCacheOver(next, this, cache)
-    this.fleet = new Fleet({ database: this.database, processes, ...(tier && { tier }), ...(on && { on }) })
+    const storeOver = cache === null ? undefined : (database: Database): Store => nearCacheOver(database, cache, tally)
+    this.fleet = new Fleet({ database: this.database, processes, ...(storeOver && { storeOver }), ...(on && { on }) })
     const visitsPerSecond = system.visitsPerSecond * sample
     this.traffic = new Traffic(time, tally, this.fleet, { ...usual, visitsPerSecond, sticky, ...habits })
   }
@@ -102,8 +103,16 @@ export class World {
   }
 }
 
-/** What stands in for `tiered()`: the one place to put another in. */
-function nearCacheOver(next: SimulatedStore, { time, tally }: Pick<World, 'time' | 'tally'>, settings: NearCacheSettings): Store {
-  const { staleness, channel, maxBytes = 64e6 } = settings
-  return new NearCache(next, { clock: time.clock, tally, maxBytes, staleness, channel })
+/** The real near-cache, whose answers are counted. */
+function nearCacheOver(database: Database, { staleness, channel, maxBytes = 64e6 }: NearCacheSettings, tally: Tally): Store {
+  const store = tiered({ memory: { maxBytes }, staleness, next: new SimulatedStore(database, channel) })
+  const get = store.get.bind(store)
+  store.get = (id, options) => {
+    const answer = get(id, options)
+    if (options?.fresh === true) return answer
+    tally.add('asked')
+    if (!isPromise(answer)) tally.add('hits')
+    return answer
+  }
+  return store
 }

@@ -5,11 +5,11 @@ const [second, minute] = [1000, 60_000]
 const cases: readonly { readonly name: string; readonly shards: number; readonly cache: NearCacheSettings | null }[] = [
   { name: '32 shards, no near-cache', shards: 32, cache: null },
   { name: '64 shards, no near-cache', shards: 64, cache: null },
-  { name: '32 shards, sticky near-cache', shards: 32, cache: { staleness: minute, channel: true } },
+  { name: '32 shards, sticky near-cache', shards: 32, cache: { staleness: minute, channel: false } },
 ]
 
 /** A tenth of the users come and log in within a minute, beside the usual visitors. */
-export async function loginStorm(tell: (line: string) => void, sample = 1e-3): Promise<Table> {
+export async function loginStorm(tell: (line: string) => void, sample = 25e-5): Promise<Table> {
   const rows: string[][] = []
   const extra = system.sessions / 10 / 60
   for (const { name, shards, cache } of cases) {
@@ -17,8 +17,8 @@ export async function loginStorm(tell: (line: string) => void, sample = 1e-3): P
     const world = new World({ sample, ofShards: shards, cache })
     const { tally, traffic } = world
     try {
-      traffic.begin()
-      await world.run(8 * minute)
+      traffic.begin(1)
+      await world.run(5 * minute)
       const show = async (when: string, ms: number): Promise<void> => {
         tally.begin()
         const load = await world.load(ms)

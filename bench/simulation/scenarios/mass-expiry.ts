@@ -10,8 +10,8 @@ export async function goingHome(tell: (line: string) => void, sample = 1e-4): Pr
   const { tally, traffic } = world
   const rows: string[][] = []
   try {
-    traffic.begin()
-    await world.run(60 * minute)
+    traffic.begin(1)
+    await world.run(38 * minute)
     const show = async (when: string, minutes: number): Promise<void> => {
       tally.begin()
       const load = await world.load(minutes * minute)
@@ -41,15 +41,15 @@ export async function goingHome(tell: (line: string) => void, sample = 1e-4): Pr
  * Very many sessions expired at one moment (they had begun in one minute and reached their absolute timeout), and so many processes
  * sweep. All shards and indexes at full size; requests keep the shards half busy.
  */
-export async function sweepers(tell: (line: string) => void, expired = 300_000): Promise<Table> {
+export async function sweepers(tell: (line: string) => void, expired = 200_000): Promise<Table> {
   const rows: string[][] = []
-  for (const count of [1, 4, 16, 64, 256]) {
+  for (const count of [1, 4, 16, 64]) {
     tell(`mass expiry: ${String(count)} sweep`)
     rows.push(await sweepBy(count, expired))
   }
   return {
     title: 'Ten million sessions expire in one minute',
-    method: `All 32 shards, busy to ${percent(background)} with requests, and so many processes in the middle of a sweep; the rest of the ${figure(system.processes)} join within 75 s and stay until all is done. Measured over two seconds.`,
+    method: `All 32 shards, busy to ${percent(background)} with requests, and so many processes in the middle of a sweep; the rest of the ${figure(system.processes)} join within 75 s and stay until all is done. Measured over a second.`,
     head: [
       'processes that sweep',
       'removed a second',
@@ -71,7 +71,9 @@ async function sweepBy(count: number, expired: number): Promise<string[]> {
     const now = time.clock.now()
     for (let index = 0; index < expired; index++) {
       const id = index.toString(36).padStart(16, 'A')
-      const times = { createdAt: now - 2, lastSeenAt: now - 2, expiresAt: now - 1 }
+      // As dense as ten million in a minute.
+      const expiresAt = now - 1 - Math.floor((time.random.next() * expired) / (1e7 / 60_000))
+      const times = { createdAt: expiresAt - 2, lastSeenAt: expiresAt - 1, expiresAt }
       database.write({ id, version: 1, userId: null, ...times, head: '', data: '{}' }, null)
     }
     // Requests that no one looks at: the shards' time goes to them.
@@ -94,7 +96,7 @@ async function sweepBy(count: number, expired: number): Promise<string[]> {
     for (const sessions of fleet.processes) time.after(time.random.next() * 200, () => void sessions.sweep())
     await world.run(300)
     tally.begin()
-    const load = await world.load(2000)
+    const load = await world.load(1000)
     const [removed, vain] = [tally.rate('swept'), tally.rate('sweptInVain')]
     return [
       figure(count),

@@ -4,16 +4,16 @@ import { World } from '../world.ts'
 const [second, minute] = [1000, 60_000]
 
 /** The whole fleet is restarted: every near-cache is cold. Or it was away for a while, and everybody is waiting. */
-export async function restart(tell: (line: string) => void, sample = 1e-3): Promise<Table> {
+export async function restart(tell: (line: string) => void, sample = 25e-5): Promise<Table> {
   const rows: string[][] = []
   for (const away of [0, 5 * minute]) {
     tell(`restart: away for ${String(away / second)} s`)
-    const world = new World({ sample, cache: { staleness: minute, channel: true } })
+    const world = new World({ sample, cache: { staleness: minute, channel: false } })
     const { tally, traffic, fleet } = world
     const name = away === 0 ? 'all processes at once' : 'after five minutes away'
     try {
-      traffic.begin()
-      await world.run(10 * minute)
+      traffic.begin(1)
+      await world.run(5 * minute)
       const show = async (when: string, ms: number): Promise<void> => {
         tally.begin()
         const load = await world.load(ms)

@@ -58,7 +58,7 @@ export async function revoke(cache: NearCacheSettings | null, cut: boolean, proc
       time.after(time.random.next() * (limit / 2), again)
     }
     await world.run(limit)
-    database.channelIsUp = !cut
+    if (cut) database.cutChannel(false)
     revoked = time.now
     await time.settle(fleet.processes[0]!.endUser('ada'))
     await world.run(limit)
