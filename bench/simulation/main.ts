@@ -1,5 +1,5 @@
 /*
- * Runs the simulation and puts its tables into docs/scale.md, between the markers: `npx tsx bench/simulation/main.ts`, about five
+ * Runs the simulation and puts its tables into docs/scale.md, between the markers: `npx tsx bench/simulation/main.ts`, some ten
  * minutes. With names (`steady storm`) it runs those alone and prints them. The same figures come out each time, for the same costs.json.
  */
 import { readFile, writeFile } from 'node:fs/promises'

@@ -41,7 +41,7 @@ export async function loginStorm(tell: (line: string) => void, sample = 25e-5): 
   }
   return {
     title: 'A login storm',
-    method: `Ten million users come within a minute and log in on their second page; each then goes on as usual. Rates a second, for the whole system; times in ms, a request's own work not counted.`,
+    method: `Ten million users come within a minute and log in on their second page; each then goes on as usual. Rates a second, for the whole system; times in ms, a request's own work not counted; a wait of up to some ten ms is the sample's, not the system's.`,
     head: ['', '', 'requests', 'logins', 'commands', 'load', 'p50', 'p99', 'failed'],
     rows,
   }
