@@ -7,8 +7,11 @@ export interface Line {
   close(): void
 }
 
-/** Opens a line; it resolves when changes are told on it. `broken` is to be called when it is no more, also while it opens. */
-export type OpenLine = (broken: () => void) => Promise<Line>
+/**
+ * Opens a line; it resolves when changes are told on it. `broken` is to be called when it is no more, also while it opens. When the signal
+ * aborts while it opens, nobody wants it any more, and what there is of it is to be closed: an answer may never come.
+ */
+export type OpenLine = (broken: () => void, givenUp: AbortSignal) => Promise<Line>
 
 // In ms. A line that says nothing is found to be dead within two of the former.
 const pingEvery = 5000
@@ -21,23 +24,19 @@ const [firstPause, longestPause] = [100, 2000]
  * @returns ends it
  */
 export function keepOpen(open: OpenLine, listener: Pick<ChangeListener, 'opened' | 'cut'>): () => void {
-  let stop = (): void => {}
-  let isStopped = false
-  const stopped = new Promise<void>((resolve) => {
-    stop = () => {
-      isStopped = true
-      resolve()
-    }
-  })
+  const stop = new AbortController()
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))
   const work = async (): Promise<void> => {
     let pause = firstPause
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       let broken = (): void => {}
-      const over = new Promise<void>((resolve) => (broken = resolve))
-      const opening = open(broken)
+      // Whatever an event brings along is nothing here.
+      const over = new Promise<void>((resolve) => (broken = () => resolve()))
+      const giveUp = new AbortController()
+      const opening = open(broken, giveUp.signal)
       const line = await Promise.race([opening, over, stopped, after(openLimit)]).catch(() => undefined)
       if (line === undefined) {
-        // It may still come about: then nobody wants it any more.
+        giveUp.abort()
         opening.then(
           (late) => late.close(),
           () => {},
@@ -46,16 +45,16 @@ export function keepOpen(open: OpenLine, listener: Pick<ChangeListener, 'opened'
         listener.opened()
         pause = firstPause
         await Promise.race([over, stopped, silence(line)])
-        if (!isStopped) listener.cut()
+        if (!stop.signal.aborted) listener.cut()
         line.close()
       }
-      if (isStopped) return
+      if (stop.signal.aborted) return
       await Promise.race([stopped, after(pause * (1 + Math.random() / 4))])
       pause = Math.min(pause * 2, longestPause)
     }
   }
   void work()
-  return stop
+  return () => stop.abort()
 }
 
 /** Resolves when a line has left a ping unanswered. */

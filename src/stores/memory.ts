@@ -1,6 +1,6 @@
 import { SojournError } from '../core/errors.ts'
 import { parseSize, type Size } from '../core/size.ts'
-import type { Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { GetOptions, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import type { Entry } from './memory/entry.ts'
 import { Records } from './memory/records.ts'
 import { Reports } from './memory/reports.ts'
@@ -17,6 +17,16 @@ export interface MemoryOptions {
 }
 
 const mostSessions = 16_000_000
+
+/** A store whose verbs answer at once. @internal */
+export interface PromptStore extends Store {
+  get(id: string, options?: GetOptions): SessionRecord | null
+  put(record: SessionRecord, expected: number): boolean
+  touch(batch: readonly Touch[]): void
+  delete(id: string): boolean
+  sweep(now: number, limit: number): Swept
+  close(): void
+}
 
 /**
  * Keeps sessions in this process: they end with it, and no other process sees them. For development, tests, and single
@@ -35,10 +45,21 @@ export function memory({ maxBytes = '256 MB', maxSessions = mostSessions }: Memo
       `maxSessions is ${String(maxSessions)}, which is no number of sessions; write a whole number from 1 to ${mostSessions}, or leave it out.`,
     )
   }
-  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions)
+  return new MemoryStore(parseSize(maxBytes, 'maxBytes'), maxSessions, undefined)
 }
 
-class MemoryStore implements Store {
+/**
+ * The memory that overflows (`tiered`).
+ *
+ * @param spill takes each record for which there is no room any more, expired ones too: then nothing is reported, and nothing is lost. It
+ *   is called when the put that wanted the room is done, and calls no verb.
+ * @internal
+ */
+export function overflowingMemory(maxBytes: number, spill: (record: SessionRecord) => void): PromptStore {
+  return new MemoryStore(maxBytes, mostSessions, spill)
+}
+
+class MemoryStore implements PromptStore {
   readonly name = 'memory'
   onEvicted?: ((removed: Removed) => void) | undefined
 
@@ -52,9 +73,12 @@ class MemoryStore implements Store {
   // the manager's may be an injected one.
   #now = -Infinity
 
-  constructor(maxBytes: number, maxSessions: number) {
+  #spill: ((record: SessionRecord) => void) | undefined
+
+  constructor(maxBytes: number, maxSessions: number, spill: ((record: SessionRecord) => void) | undefined) {
     this.#maxBytes = maxBytes
     this.#maxSessions = maxSessions
+    this.#spill = spill
   }
 
   get(id: string): SessionRecord | null {
@@ -150,10 +174,15 @@ class MemoryStore implements Store {
   #makeRoom(written: Entry): void {
     const records = this.#records
     const evicted: Removed[] = []
+    const spilled: SessionRecord[] = []
     records.hold(written)
     while (this.#full()) {
       const due = records.firstDue(this.#now)
-      if (due !== null) {
+      if (this.#spill !== undefined) {
+        const entry = due ?? records.leastUsed()!
+        records.remove(entry)
+        spilled.push(entry.record)
+      } else if (due !== null) {
         records.remove(due)
         this.#reports.add(due.record)
       } else if (this.#reports.count > 0 && records.count <= this.#maxSessions) {
@@ -166,6 +195,7 @@ class MemoryStore implements Store {
       }
     }
     records.release(written)
+    for (const record of spilled) this.#spill?.(record)
     for (const removed of evicted) this.onEvicted?.(removed)
   }
 }

@@ -188,7 +188,7 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
   }
 
   #listen(listener: ChangeListener): OpenLine {
-    return async (broken) => {
+    return async (broken, givenUp) => {
       const client = await this.#outside()
       client.on('error', broken)
       client.on('end', broken)
@@ -201,7 +201,9 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
         if (!isClosed) client.release(true)
         isClosed = true
       }
+      givenUp.addEventListener('abort', close)
       try {
+        givenUp.throwIfAborted()
         await client.query({ text: `LISTEN "${this.#channel}"`, types })
       } catch (error) {
         close()

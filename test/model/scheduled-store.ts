@@ -27,6 +27,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler, world: Wor
 
   return {
     name: store.name,
+    caches: store.caches,
     get: (id, options) => scheduled(`get ${called(id)}`, () => store.get(id, options)),
     put: (record, expected) => scheduled(`put ${called(record.id)}`, () => store.put(record, expected)),
     touch: (batch) => scheduled(`touch ${batch.map(({ id }) => called(id)).join(' ')}`, () => store.touch(batch)),

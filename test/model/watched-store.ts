@@ -39,6 +39,7 @@ export class Watch {
     this.#world = world
     this.store = {
       name: raw.name,
+      caches: raw.caches,
       get: (id, options) => this.#get(id, options),
       put: (record, expected) => this.#put(record, expected),
       touch: (batch) => this.#touch(batch),

@@ -15,6 +15,7 @@ import { mysql } from '../../src/stores/mysql.ts'
 import { postgres } from '../../src/stores/postgres.ts'
 import { redis } from '../../src/stores/redis.ts'
 import { sqlite } from '../../src/stores/sqlite.ts'
+import { tiered, type TieredOptions } from '../../src/stores/tiered.ts'
 import { collect } from '../../src/testing/store-cases/rule.ts'
 import { ranOn, shared } from '../services/service.ts'
 import { clusters, singles } from './redis-clients.ts'
@@ -27,8 +28,9 @@ export interface Pair {
   readonly close: () => Promise<unknown>
 }
 
-/** Every store, each by how it is opened twice. */
-export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
+type Open = () => Promise<Pair>
+
+const plain: Readonly<Record<string, Open>> = {
   memory: async () => {
     await ranOn('memory', `Node ${process.version}`)
     const store = memory()
@@ -130,6 +132,32 @@ export const matrix: Readonly<Record<string, () => Promise<Pair>>> = {
       close: async () => await Promise.all([...opened.map(({ close }) => close()), cluster.quit()]),
     }
   },
+}
+
+/** As one process has it, by two managers: what another process does it may be told late. */
+function tieredOver(open: Open, options: Omit<TieredOptions, 'next'>): Open {
+  return async () => {
+    const pair = await open()
+    const store = tiered({ ...options, next: pair.stores[0] })
+    return {
+      stores: [store, store],
+      // What is in memory alone would be there later.
+      dump: async () => Buffer.concat([await pair.dump(), Buffer.from(JSON.stringify(await collect(store.list())))]),
+      close: async () => {
+        await store.close()
+        await pair.close()
+      },
+    }
+  }
+}
+
+/** Every store, each by how it is opened twice. */
+export const matrix: Readonly<Record<string, Open>> = {
+  ...plain,
+  'disk, behind memory': tieredOver(plain['disk']!, {}),
+  'disk, that memory overflows to': tieredOver(plain['disk']!, { mode: 'overflow', memory: { maxBytes: 40_000 } }),
+  'redis, behind memory': tieredOver(plain['redis']!, {}),
+  'postgres, behind memory': tieredOver(plain['postgres']!, {}),
 }
 
 function filesIn(folder: string): Buffer {

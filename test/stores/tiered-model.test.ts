@@ -26,13 +26,13 @@ type Step =
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 24,
-    arbitrary: fc.record({ do: fc.constantFrom('get', 'get', 'fresh get', 'put', 'late put', 'touch') }) as fc.Arbitrary<Step>,
+    arbitrary: fc.record({ do: fc.constantFrom('get', 'get', 'fresh get', 'put', 'late put', 'touch') }),
   },
-  { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('other puts', 'open', 'cut', 'tell', 'tell') }) as fc.Arbitrary<Step> },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('delete', 'other deletes') }) as fc.Arbitrary<Step> },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.integer({ min: 1, max: 60 }) }) as fc.Arbitrary<Step> },
-  { weight: 56, arbitrary: fc.record({ do: fc.constantFrom('perform', 'answer', 'answer'), which: fc.nat(9) }) as fc.Arbitrary<Step> },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail'), which: fc.nat(9) }) as fc.Arbitrary<Step> },
+  { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('other puts', 'open', 'cut', 'tell', 'tell') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('delete', 'other deletes') }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.integer({ min: 1, max: 60 }) }) },
+  { weight: 56, arbitrary: fc.record({ do: fc.constantFrom('perform', 'answer', 'answer'), which: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail'), which: fc.nat(9) }) },
 )
 
 /** A state of the record, and from when to when it stood. */

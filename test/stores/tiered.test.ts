@@ -37,6 +37,28 @@ const rows: Readonly<Record<string, Row>> = {
   disk: { open: () => tiered({ next: disk(newFolder()) }), reopen: (store) => tiered({ next: disk(folderOf(store)) }) },
 }
 
+const overflow = (next: Store, maxBytes?: number, backup?: number) => tiered({ mode: 'overflow', memory: { maxBytes }, backup, next })
+
+const overflowing: Readonly<Record<string, Row>> = {
+  memory: { open: () => overflow(memory()) },
+  'memory that answers later, saved at once': { open: () => overflow(slow(memory()), undefined, 1) },
+  'memory, with little room': { open: () => overflow(memory(), 12_000) },
+  'memory that answers later, with little room': { open: () => overflow(slow(memory()), 12_000) },
+  sqlite: {
+    open: async () => {
+      const store = sqlite(new Database(':memory:'))
+      await store.createSchema()
+      return overflow(store)
+    },
+  },
+  disk: { open: () => overflow(disk(newFolder())) },
+  'disk, with little room': { open: () => overflow(disk(newFolder()), 12_000) },
+}
+
+describe.each(Object.entries(overflowing))('the store: tiered, overflowing to %s', (_, { open, reopen }) => {
+  keepsTheContract('tiered, overflow', open, reopen)
+})
+
 describe.each(Object.entries(rows))('the store: tiered over %s', (_, { open, reopen }) => {
   keepsTheContract('tiered', open, reopen)
 })

@@ -12,7 +12,8 @@ export type Tracker = (prefix: string, changed: (key: string) => void) => OpenLi
 
 /** The part that is used of what `duplicate()` of a client of node-redis answers. */
 interface NodeRedisLine {
-  on(event: string, listener: (value: unknown) => void): unknown
+  on(event: 'error' | 'end', listener: () => void): unknown
+  on(event: 'invalidate', listener: (key: string | Uint8Array | null) => void): unknown
   connect(): Promise<unknown>
   destroy(): void
   sendCommand(args: string[]): Promise<unknown>
@@ -57,14 +58,19 @@ export function trackerOf(client: RedisClient): Tracker | null {
   if (isNodeRedisCluster(client)) {
     const nodes = () => client.masters.map((node): [string, object] => [String(node.address), node])
     return (prefix, changed) =>
-      onEach(nodes, (node) => async (broken) => await nodeRedisLine(await client.nodeClient(node), prefix, changed)(broken))
+      onEach(
+        nodes,
+        (node) =>
+          async (...how) =>
+            await nodeRedisLine(await client.nodeClient(node), prefix, changed)(...how),
+      )
   }
   if (isNodeRedis(client)) return (prefix, changed) => nodeRedisLine(client, prefix, changed)
   return null
 }
 
 function nodeRedisLine(origin: NodeRedisOrigin, prefix: string, changed: (key: string) => void): OpenLine {
-  return async (broken) => {
+  return async (broken, givenUp) => {
     // What the client was made with may cache by itself, which excludes the events.
     const line = origin.duplicate({ RESP: 3, emitInvalidate: true, clientSideCache: undefined, disableOfflineQueue: true })
     const close = once(() => line.destroy())
@@ -77,16 +83,22 @@ function nodeRedisLine(origin: NodeRedisOrigin, prefix: string, changed: (key: s
     line.on('end', end)
     // Null: all keys are gone.
     line.on('invalidate', (key) => (key === null ? end() : changed(String(key))))
-    await line.connect()
-    // The events' option turned it on in another mode.
-    await line.sendCommand(['CLIENT', 'TRACKING', 'OFF'])
-    await line.sendCommand(['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', prefix])
+    givenUp.addEventListener('abort', close)
+    try {
+      await line.connect()
+      // The events' option turned it on in another mode.
+      await line.sendCommand(['CLIENT', 'TRACKING', 'OFF'])
+      await line.sendCommand(['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', prefix])
+    } catch (error) {
+      close()
+      throw error
+    }
     return { ping: () => line.sendCommand(['PING']), close }
   }
 }
 
 function ioRedisLine(origin: IoRedisOrigin, prefix: string, changed: (key: string) => void): OpenLine {
-  return async (broken) => {
+  return async (broken, givenUp) => {
     const line = origin.duplicate({
       // By RESP 3 the client lets what it is told fall.
       protocol: 2,
@@ -103,6 +115,7 @@ function ioRedisLine(origin: IoRedisOrigin, prefix: string, changed: (key: strin
       else for (const key of keys) changed(String(key))
     })
     const close = once(() => line.disconnect())
+    givenUp.addEventListener('abort', close)
     try {
       await line.connect()
       const id = String(await line.call('client', ['id']))
@@ -118,11 +131,11 @@ function ioRedisLine(origin: IoRedisOrigin, prefix: string, changed: (key: strin
 
 /** A line to each primary, as one that breaks when one of them does, or when there are others. */
 function onEach<Node>(nodes: () => [address: string, node: Node][], lineTo: (node: Node) => OpenLine): OpenLine {
-  return async (broken) => {
+  return async (broken, givenUp) => {
     const found = nodes()
     if (found.length === 0) throw new Error('the client knows no primary')
     const addresses = addressesOf(found)
-    const opened = await Promise.allSettled(found.map(async ([, node]) => await lineTo(node)(broken)))
+    const opened = await Promise.allSettled(found.map(async ([, node]) => await lineTo(node)(broken, givenUp)))
     const lines = opened.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
     const close = (): void => lines.forEach((line) => line.close())
     if (lines.length < opened.length) {
