@@ -81,6 +81,7 @@ export class WorkingCopy<Data extends object> {
   restart(): void {
     this.#record = null
     this.#text = null
+    this.#base = null
     if (this.#mine === null) return
     this.#base = this.#format.initial()
     this.become(this.#base)
