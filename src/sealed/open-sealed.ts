@@ -228,7 +228,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#owed = issued.headers
     this.#oldKey = false
     this.#touchAsked = false
-    this.#copy.rebase(this.#record!.id, data, null, (mine) => mine)
+    this.#copy.rebase(this.#record.id, data, null, (mine) => mine)
   }
 
   #issue(record: SealedRecord): Issued {

@@ -42,8 +42,8 @@ const overflow = (next: Store, maxBytes?: number, backup?: number) => tiered({ m
 const overflowing: Readonly<Record<string, Row>> = {
   memory: { open: () => overflow(memory()) },
   'memory that answers later, saved at once': { open: () => overflow(slow(memory()), undefined, 1) },
-  'memory, with little room': { open: () => overflow(memory(), 12_000) },
-  'memory that answers later, with little room': { open: () => overflow(slow(memory()), 12_000) },
+  'memory, with little room': { open: () => overflow(memory(), 30_000) },
+  'memory that answers later, with little room': { open: () => overflow(slow(memory()), 30_000) },
   sqlite: {
     open: async () => {
       const store = sqlite(new Database(':memory:'))
@@ -52,7 +52,7 @@ const overflowing: Readonly<Record<string, Row>> = {
     },
   },
   disk: { open: () => overflow(disk(newFolder())) },
-  'disk, with little room': { open: () => overflow(disk(newFolder()), 12_000) },
+  'disk, with little room': { open: () => overflow(disk(newFolder()), 30_000) },
 }
 
 describe.each(Object.entries(overflowing))('the store: tiered, overflowing to %s', (_, { open, reopen }) => {
