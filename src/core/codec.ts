@@ -15,7 +15,7 @@ export interface Codec {
 export const json: Codec = {
   name: 'JSON',
   encode(value) {
-    if (!isJson(value, 0)) checkValue(value, describeForJson)
+    checkValue(value, describeForJson)
     return JSON.stringify(value)
   },
   decode(text) {
@@ -26,17 +26,30 @@ export const json: Codec = {
   },
 }
 
-/** The same as checkValue finds, at a fifth of its cost, for what has nothing wrong with it: it keeps no path to tell of. */
-function isJson(value: unknown, depth: number): boolean {
+/**
+ * A copy of plain data, or undefined where there is something that JSON can't carry. It finds what checkValue finds at a fifth of the
+ * cost, since it keeps no path to tell of.
+ */
+export function copyJson(value: unknown, depth = 0): unknown {
   // A cycle has no end, and so is too deep.
-  if (typeof value !== 'object' || value === null || depth >= depthAtMost) return false
+  if (typeof value !== 'object' || value === null || depth >= depthAtMost) return undefined
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (!isLeaf(value[i]) && !isJson(value[i], depth + 1)) return false
-    return true
+    const copy: unknown[] = value.slice()
+    for (let i = 0; i < copy.length; i++) {
+      if (!isLeaf(copy[i]) && (copy[i] = copyJson(copy[i], depth + 1)) === undefined) return undefined
+    }
+    return copy
   }
-  if (!isObject(value) || Object.getOwnPropertySymbols(value).length > 0) return false
-  for (const key in value) if (key === '__proto__' || (!isLeaf(value[key]) && !isJson(value[key], depth + 1))) return false
-  return true
+  if (!isObject(value) || Object.getOwnPropertySymbols(value).length > 0) return undefined
+  const copy = { ...value }
+  for (const key in copy) {
+    if (key === '__proto__') return undefined
+    if (isLeaf(copy[key])) continue
+    const item = Object.hasOwn(copy, key) ? copyJson(copy[key], depth + 1) : undefined
+    if (item === undefined) return undefined
+    copy[key] = item
+  }
+  return copy
 }
 
 function isLeaf(value: unknown): boolean {

@@ -8,6 +8,7 @@ import { isStale, likewise, revised } from './record.ts'
 import { give, isDue, judge } from './renewal.ts'
 import { isPromise, type Routine, run, wait } from './routine.ts'
 import type { Maybe, SessionRecord } from './store.ts'
+import type { WorkingCopy } from './working-copy.ts'
 import { hashSecret, mintSecret, type Secret, sameHash, wasIssued } from './token.ts'
 
 /** What one request wants written to its session. */
@@ -16,11 +17,8 @@ export interface Change<Data extends object> {
   readonly record: SessionRecord
   /** Whether the request changed the data. */
   readonly changed: boolean
-  /** The data that it started from, as text, and decoded. */
-  readonly baseText: () => string
-  readonly base: () => Content<Data>
-  /** What it made of them. */
-  readonly mine: () => Content<Data>
+  /** The data that it started from, and what it made of them. */
+  readonly copy: WorkingCopy<Data>
   /** A change to run on the newest data, after this request's others. */
   readonly update: ((data: Data) => unknown) | null
   /** The shown secret, when its standing in the head may change; null when the head is none of this request's business. */
@@ -90,19 +88,15 @@ export class CommitQueue<Data extends object> {
     const lane = this.#lanes.get(id)
     if (lane !== undefined) return new Promise((settle, fail) => lane.push({ change, settle, fail, draft: null }))
 
-    let outcome: Committed<Data> | null = null
-    let failure: unknown = null
-    const first: Member<Data> = { change, settle: (done) => (outcome = done), fail: (error) => (failure = error), draft: null }
-    const going = run(round(this.#core, [first], change.record))
-    const answer = (): Committed<Data> => {
-      if (outcome === null) throw failure
-      return outcome
-    }
-    if (!isPromise(going)) return answer()
+    const first = new First(change)
+    const begun = begin(this.#core, first)
+    if (begun === 'done') return first.answer()
+    const going = run(round(this.#core, [first], change.record, begun))
+    if (!isPromise(going)) return first.answer()
     this.#lanes.set(id, [])
     return going.then((latest) => {
       void this.#drain(id, latest)
-      return answer()
+      return first.answer()
     })
   }
 
@@ -119,28 +113,94 @@ export class CommitQueue<Data extends object> {
   }
 }
 
+/** The member that does not wait for others. */
+class First<Data extends object> implements Member<Data> {
+  readonly change: Change<Data>
+  draft: Draft<Data> | null = null
+  #outcome: Committed<Data> | null = null
+  #failure: unknown = null
+
+  constructor(change: Change<Data>) {
+    this.change = change
+  }
+
+  settle(outcome: Committed<Data>): void {
+    this.#outcome = outcome
+  }
+
+  fail(error: unknown): void {
+    this.#failure = error
+  }
+
+  answer(): Committed<Data> {
+    if (this.#outcome === null) throw this.#failure
+    return this.#outcome
+  }
+}
+
+/** A first write that was sent: what, and how to hear what came of it. */
+interface Begun {
+  readonly next: SessionRecord
+  readonly answer: () => Maybe<boolean>
+}
+
+/**
+ * A round of one, as far as it goes without waiting: on a store that answers at once, that is all, and a routine with its generators
+ * would take as long again. Null where the round must begin at its beginning.
+ */
+function begin<Data extends object>(core: DataCore<Data>, first: First<Data>): Begun | 'done' | null {
+  const { record } = first.change
+  if (standingOf(record, core.clock.now()) !== 'live') return null
+  const next = compose(core, [first], record)
+  if (first.draft === null) return 'done'
+  if (next === null) {
+    settle(core, first, record)
+    return 'done'
+  }
+  let landed: Maybe<boolean>
+  try {
+    landed = core.store.put(next, record.version)
+  } catch (cause) {
+    const answer = (): never => {
+      throw cause
+    }
+    return { next, answer }
+  }
+  if (landed !== true) return { next, answer: () => landed }
+  settle(core, first, next)
+  return 'done'
+}
+
 /**
  * One round: all members' changes in one write, made anew from the newest record until it lands. It never throws; it tells
  * each member.
+ *
+ * @param begun the first write, if it was sent already
  */
-function* round<Data extends object>(core: DataCore<Data>, all: readonly Member<Data>[], known: SessionRecord): Routine<SessionRecord> {
+function* round<Data extends object>(
+  core: DataCore<Data>,
+  all: readonly Member<Data>[],
+  known: SessionRecord,
+  begun: Begun | null = null,
+): Routine<SessionRecord> {
   let members = all
   let latest = members.reduce((newest, { change }) => (change.record.version > newest.version ? change.record : newest), known)
   try {
     for (let tries = 1; ; tries++) {
-      if (standingOf(latest, core.clock.now()) !== 'live') {
+      const sent = tries === 1 ? begun : null
+      if (sent === null && standingOf(latest, core.clock.now()) !== 'live') {
         // What is known may be old: a refusal is decided on what the store has now.
         const stored: SessionRecord | null = likewise(yield* readFresh(core, latest.id), latest)
         if (stored === null || standingOf(stored, core.clock.now()) !== 'live') throw goneError(latest.id, stored)
         latest = stored
       }
-      const next = compose(core, members, latest)
+      const next = sent === null ? compose(core, members, latest) : sent.next
       members = members.filter((member) => member.draft !== null)
       if (next === null) {
         for (const member of members) settle(core, member, latest)
         return latest
       }
-      const landed: boolean = yield* land(core, next, latest.version)
+      const landed: boolean = yield* land(core, next, latest.version, sent?.answer)
       if (landed) {
         for (const member of members) settle(core, member, next)
         return next
@@ -199,7 +259,7 @@ function compose<Data extends object>(core: DataCore<Data>, members: readonly Me
 
 function composeData<Data extends object>(
   core: DataCore<Data>,
-  { changed, baseText, base, mine, update }: Change<Data>,
+  { changed, copy, update }: Change<Data>,
   latest: SessionRecord,
   changedText: string | null,
 ): Draft<Data> {
@@ -216,10 +276,11 @@ function composeData<Data extends object>(
   if (!changed && update === null) return draft
   const { format, recent, rules } = core
   const text = changedText ?? latest.data
-  const theirs = baseText() === text ? null : readContent(core, text)
-  const merged = (own: Content<Data>) => (theirs === null ? { content: own, collisions: [] } : mergeContent(base(), theirs, own, rules))
+  const theirs = copy.baseText === text ? null : readContent(core, text)
+  const merged = (own: Content<Data>) =>
+    theirs === null ? { content: own, collisions: [] } : mergeContent(copy.base(), theirs, own, rules)
   let content: Content<Data>
-  if (changed) ({ content, collisions: draft.collisions } = merged(mine()))
+  if (changed) ({ content, collisions: draft.collisions } = merged(copy.content()))
   else content = theirs ?? readContent(core, text)
   draft.rework = (own) => merged(own).content
   if (update !== null) {
@@ -231,10 +292,9 @@ function composeData<Data extends object>(
     draft.rework = (own) => mergeContent(before, after, merged(own).content, rules).content
     content = after
   }
-  draft.text = format.encode(content)
-  // The handler may go on changing its own while the write is on its way. A copy takes a sixth of the time that the next request would
-  // need to parse the text.
-  if (recent !== null && format.isPlain) draft.content = format.copy(content)
+  // A copy, for the handler may go on changing its own while the write is on its way.
+  if (recent === null) draft.text = format.encode(content)
+  else ({ text: draft.text, copy: draft.content } = format.encodeAndCopy(content))
   return draft
 }
 
@@ -291,11 +351,11 @@ export function readContent<Data extends object>({ format }: DataCore<Data>, tex
   }
 }
 
-function settle<Data extends object>({ events }: DataCore<Data>, { draft, settle: tell }: Member<Data>, record: SessionRecord): void {
-  const { text, content, rework, secret, result, collisions, confirmed, unshown } = draft!
+function settle<Data extends object>({ events }: DataCore<Data>, member: Member<Data>, record: SessionRecord): void {
+  const { text, content, rework, secret, result, collisions, confirmed, unshown } = member.draft!
   const { id } = record
   if (collisions.length > 0) events.emit('conflict', { id, userId: record.userId, paths: collisions })
   if (confirmed) events.emit('renewed', { id, userId: record.userId })
   if (unshown) events.emit('suspected', { id, userId: record.userId, reason: 'unshown' })
-  tell({ record, text, content, rework, secret, result })
+  member.settle({ record, text, content, rework, secret, result })
 }

@@ -1,4 +1,4 @@
-import { type Codec, describeObject, json } from './codec.ts'
+import { type Codec, copyJson, describeObject, json } from './codec.ts'
 import { SojournError } from './errors.ts'
 import { type StandardSchema, validate } from './schema.ts'
 import { clone, isObject } from './values.ts'
@@ -76,6 +76,20 @@ export class ContentFormat<Data> {
     return text
   }
 
+  /**
+   * Encodes, and copies what was encoded: one walk over the data for both, and the next request need not parse the text. The copy is
+   * null where a schema, or another codec, may make something else of the text.
+   */
+  encodeAndCopy(content: Content<Data>): { readonly text: string; readonly copy: Content<Data> | null } {
+    const { codec, schema, schemaVersion } = this.#options
+    const data = codec === json && schema === undefined ? copyJson(content.data) : undefined
+    if (data === undefined) return { text: this.encode(content), copy: null }
+    const { flash, aside } = content
+    const text = `${schemaVersion}${writePreface(flash, aside)}\n${JSON.stringify(data)}`
+    this.#checkSize(text)
+    return { text, copy: { data: data as Data, flash: { ...flash }, aside } }
+  }
+
   #checkSize(text: string): void {
     const { maxSize } = this.#options
     // No character takes more than three bytes for each of its UTF-16 units: most texts need no count.
@@ -119,11 +133,6 @@ export class ContentFormat<Data> {
       if (cause instanceof SojournError && (cause.code === 'ERR_SOJOURN_SCHEMA_ASYNC' || this.isUnreadable(cause))) throw cause
       throw unreadable(cause instanceof SojournError ? cause.message : 'it can not be decoded or migrated', cause)
     }
-  }
-
-  /** Whether what was encoded would be decoded to the same: no schema or other codec makes anything else of it. */
-  get isPlain(): boolean {
-    return this.#options.codec === json && this.#options.schema === undefined
   }
 
   /** A copy that shares nothing with the original; `made` gathers the lists and objects of its data. */

@@ -433,9 +433,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return {
       record: this.#record!,
       changed,
-      baseText: () => this.#copy.baseText!,
-      base: () => this.#copy.base(),
-      mine: () => this.#content(),
+      copy: this.#copy,
       update,
       shown:
         renewing && this.#shown !== null
