@@ -29,6 +29,42 @@ describe('the text of a record', () => {
     )
   })
 
+  it('comes with a copy of what it decodes to, which shares nothing with what was written', () => {
+    const format = formatOf()
+    fc.assert(
+      fc.property(fc.dictionary(anyKey, plain, { noNullPrototype: true }), (data) => {
+        const content = { data, flash: {}, aside: null }
+        const { text, copy } = format.encodeAndCopy(content)
+        expect(text).toBe(format.encode(content))
+        expect(copy).toEqual(format.decode(text))
+        for (const key of Object.keys(data)) delete data[key]
+        expect(copy).toEqual(format.decode(text))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('comes without a copy where it may be decoded to something else, and refuses what it would refuse alone', () => {
+    const content = { data: { at: new Date(0) }, flash: {}, aside: null }
+    expect(formatOf({ codec: rich() }).encodeAndCopy(content)).toEqual({ text: formatOf({ codec: rich() }).encode(content), copy: null })
+    const cycle: Record<string, unknown> = {}
+    cycle['self'] = [cycle]
+    const odd = [
+      { at: new Date(0) },
+      cycle,
+      { list: [1, , 2] },
+      { [Symbol('secret')]: 1 },
+      { a: { b: undefined } },
+      { n: Number.NaN },
+      { f() {} },
+    ] // oxlint-disable-line no-sparse-arrays
+    for (const data of odd) {
+      expect(() => formatOf().encodeAndCopy({ data, flash: {}, aside: null })).toThrow(
+        expect.objectContaining({ code: 'ERR_SOJOURN_DATA_UNENCODABLE' }),
+      )
+    }
+  })
+
   it('is as short as can be where there are only data', () => {
     expect(formatOf({ version: 7 }).encode({ data: { a: 1 }, flash: {}, aside: null })).toBe('7\n{"a":1}')
   })
