@@ -190,7 +190,8 @@ export function isBuilt(folder = root) {
   const dist = join(folder, 'dist')
   if (!existsSync(join(dist, 'index.js'))) return false
   // A build gives dist the time at which it began, so that a file changed in the meantime counts as newer.
-  return statSync(dist).mtimeMs >= Math.max(newestChange(join(folder, 'src')), newestChange(join(folder, 'tsconfig.json')))
+  const newest = Math.max(...['src', 'tsconfig.json', 'package.json', 'scripts/bundle.mjs'].map((name) => newestChange(join(folder, name))))
+  return statSync(dist).mtimeMs >= newest
 }
 
 /**
@@ -204,6 +205,9 @@ export async function build() {
     rmSync(fresh, { recursive: true, force: true })
     const { code, output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--outDir', fresh], { quiet: true })
     if (code !== 0) throw new SetUpError(`${output.trimEnd()}\nThe build failed: tsc ended with code ${code}.`)
+    // Only now: the dependencies may have been installed since this file was loaded.
+    const { bundle } = await import('./bundle.mjs')
+    await bundle(fresh)
     utimesSync(fresh, began, began)
     takeThePlace(fresh, join(root, 'dist'))
   } finally {

@@ -19,7 +19,7 @@ async function fill(sessions: number, tell: (line: string) => void): Promise<str
   const folder = mkdtempSync(join(tmpdir(), 'sojourn-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const began = performance.now()
-  await runTask('disk-filler', [folder, String(sessions)])
+  await runTask('disk-filler', [folder, String(sessions)], ['--import', import.meta.resolve('tsx')])
   tell(`  ${sessions.toLocaleString('en')} sessions on disk, written in ${Math.round((performance.now() - began) / 1000)} s`)
   return folder
 }

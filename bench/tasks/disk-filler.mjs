@@ -1,10 +1,10 @@
 // Fills a new folder of the disk store: through lmdb itself, in large transactions whose keys come in order. By the store's own verbs
-// ten million would take an hour.
-import { createSessions } from '../../dist/index.js'
-import { openEnvironment } from '../../dist/stores/disk/environment.js'
-import { expiryKey } from '../../dist/stores/disk/keys.js'
-import { encode } from '../../dist/stores/disk/record.js'
-import { memory } from '../../dist/stores/memory.js'
+// ten million would take an hour. From src, by tsx: dist has no files of the store's inside.
+import { createSessions } from '../../src/index.ts'
+import { openEnvironment } from '../../src/stores/disk/environment.ts'
+import { expiryKey } from '../../src/stores/disk/keys.ts'
+import { encode } from '../../src/stores/disk/record.ts'
+import { memory } from '../../src/stores/memory.ts'
 import { logIn, recordLike, text } from './sessions.mjs'
 
 const [folder, count] = [process.argv[2], Number(process.argv[3])]

@@ -17,7 +17,7 @@ const longestKept = 4000
  * found by two characters of the ID, which are random. Nobody changes what is kept here: requests work on copies.
  */
 export class RecentContent<Data> {
-  readonly #entries: (Entry<Data> | undefined)[] = Array.from({ length: places }, () => undefined)
+  readonly #entries: (Entry<Data> | undefined)[] = new Array<undefined>(places).fill(undefined)
 
   find(id: SessionId, text: string): Content<Data> | null {
     const entry = this.#entries[placeOf(id)]

@@ -89,7 +89,7 @@ const nothing: DeviceParts = { browser: null, platform: null }
 // The same few hundred come again and again. Each has one place, by its length and every ninth character, and comparing it with
 // what stands there takes a few ns; a Map would hash all of it, which takes as long as the parse that is to be saved.
 const places = 512
-const met: (Met | undefined)[] = Array.from({ length: places }, () => undefined)
+const met: (Met | undefined)[] = new Array<undefined>(places).fill(undefined)
 
 function partsMet(agent: string | undefined): DeviceParts {
   if (agent === undefined || agent === '') return nothing

@@ -63,7 +63,7 @@ describe('a build is made', () => {
   beforeEach(() => {
     write('src/core/token.ts', '', 100)
     write('src/core/gone.ts', '', 100)
-    write('tsconfig.json', {}, 100)
+    for (const name of ['tsconfig.json', 'package.json', 'scripts/bundle.mjs']) write(name, {}, 100)
     write('dist/index.js', '', 200)
     for (const [name, second] of [['src/core', 100] as const, ['src', 100] as const, ['dist', 200] as const])
       utimesSync(join(folder, name), second, second)
@@ -74,7 +74,7 @@ describe('a build is made', () => {
     rmSync(join(folder, 'dist'), { recursive: true })
     expect(isBuilt(folder)).toBe(false)
   })
-  test.each(['src/core/token.ts', 'tsconfig.json'])('when %s was changed', (file) => {
+  test.each(['src/core/token.ts', 'tsconfig.json', 'package.json', 'scripts/bundle.mjs'])('when %s was changed', (file) => {
     write(file, '{}', 300)
     expect(isBuilt(folder)).toBe(false)
   })

@@ -32,6 +32,11 @@ export function seal(key: Buffer, plain: string | Buffer): string {
   return header.toString('base64url') + body.toString('base64url')
 }
 
+/** How long that text is, of so many bytes. */
+export function sealedLength(bytes: number): number {
+  return sealHeader + Math.ceil((bytes * 4) / 3)
+}
+
 /** What was sealed; null for anything that was not sealed with this key, or was changed since. */
 export function unseal(key: Buffer, sealed: string): Buffer | null {
   const bytes = Buffer.from(sealed, 'base64url')

@@ -1,4 +1,4 @@
-import { seal } from './seal.ts'
+import { sealedLength } from './seal.ts'
 
 /*
  * The wraps of a session's data key as a record has them, one behind the other, all of one length: the beginning of the secret's
@@ -7,7 +7,7 @@ import { seal } from './seal.ts'
 const hashSize = 8
 const keySize = 8
 const sealedAt = hashSize + keySize
-const size = sealedAt + seal(Buffer.alloc(32), Buffer.alloc(32)).length
+const size = sealedAt + sealedLength(32)
 
 /** The data key as it was wrapped for one secret. */
 export interface Wrap {

@@ -69,7 +69,8 @@ export class Blocks {
     this.#pageSize = page / 4
     this.#pagesInSlab = slab / page
     this.longest = Math.min(longestBlock, page) / 4
-    this.#perPage = Int32Array.from({ length: this.longest + 1 }, (_, units) => Math.floor(this.#pageSize / units))
+    this.#perPage = new Int32Array(this.longest + 1)
+    for (let units = 1; units <= this.longest; units++) this.#perPage[units] = Math.floor(this.#pageSize / units)
     this.#partial = new Int32Array(this.longest + 1)
     this.#free = new Int32Array(this.longest + 1)
   }

@@ -19,7 +19,7 @@ export class Hot {
 
   /** @param places a power of two, 2^24 at most */
   constructor(places: number, mostBytes: number) {
-    this.#records = Array.from({ length: places }, () => undefined)
+    this.#records = new Array<undefined>(places).fill(undefined)
     this.#addresses = new Int32Array(places)
     this.#sizes = new Int32Array(places)
     this.#mostBytes = mostBytes

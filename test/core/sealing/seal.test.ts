@@ -2,7 +2,7 @@ import { hkdfSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseKeys } from '../../../src/core/keyring.ts'
-import { seal, sealHeader, unseal } from '../../../src/core/sealing/seal.ts'
+import { seal, sealedLength, sealHeader, unseal } from '../../../src/core/sealing/seal.ts'
 import { ServerKey } from '../../../src/core/sealing/server-keys.ts'
 import { first, second } from './kit.ts'
 
@@ -22,6 +22,10 @@ describe('what was sealed', () => {
     const seen = new Set(Array.from({ length: 2000 }, () => seal(key, 'tea').slice(0, sealHeader)))
     expect(seen.size).toBe(2000)
     for (const sealed of seen) expect(sealed).toMatch(/^[\w-]{40}$/)
+  })
+
+  test('is as long as was said before', () => {
+    for (let bytes = 0; bytes < 100; bytes++) expect(seal(key, Buffer.alloc(bytes))).toHaveLength(sealedLength(bytes))
   })
 
   test('is not opened with a bit of it changed, wherever', () => {
