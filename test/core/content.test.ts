@@ -52,12 +52,12 @@ describe('the text of a record', () => {
     const odd = [
       { at: new Date(0) },
       cycle,
-      { list: [1, , 2] },
+      { list: Array(2) },
       { [Symbol('secret')]: 1 },
       { a: { b: undefined } },
       { n: Number.NaN },
       { f() {} },
-    ] // oxlint-disable-line no-sparse-arrays
+    ]
     for (const data of odd) {
       expect(() => formatOf().encodeAndCopy({ data, flash: {}, aside: null })).toThrow(
         expect.objectContaining({ code: 'ERR_SOJOURN_DATA_UNENCODABLE' }),
