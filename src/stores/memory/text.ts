@@ -47,3 +47,22 @@ export function numberLength(number: number): number {
   for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) length++
   return length
 }
+
+/** Where a number that was written there ends. */
+export function afterNumber(bytes: Uint8Array, at: number): number {
+  while (bytes[at]! >= 128) at++
+  return at + 1
+}
+
+/** Where a name ends: twice its length, and 1 more for UTF-16, stands before it. */
+export function afterName(bytes: Uint8Array, at: number): number {
+  let length = 0
+  let factor = 1
+  let byte = bytes[at++]!
+  for (; byte >= 128; byte = bytes[at++]!) {
+    length += (byte - 128) * factor
+    factor *= 128
+  }
+  length += byte * factor
+  return at + (length & 1 ? length & ~1 : length >>> 1)
+}
