@@ -24,7 +24,7 @@ import {
 import type { Shapes } from './shapes.ts'
 import { afterName, afterNumber, bytesOf, encodingOf, latin1, numberLength, readText, utf16, writeNumber, writeText } from './text.ts'
 
-/** Reads records from their blocks, as `Encoder` made them, and changes those that keep their length. */
+/** Reads records from their blocks, as `Encoder` made them, and changes those that keep to their block. */
 export class Format {
   readonly #blocks: Blocks
   readonly #shapes: Shapes
@@ -60,7 +60,8 @@ export class Format {
     const encoding = encodingOf(data)
     const length = bytesOf(data, encoding)
     if (numberLength(version) !== afterVersion - start || numberLength(length) !== afterLength - afterVersion) return false
-    if ((at + length - block + 3) >>> 2 !== this.#blocks.unitsOf(address) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
+    const units = (at + length - block + 3) >>> 2
+    if (!this.#blocks.suits(address, units) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
     writeText(bytes, at, data, encoding)
     writeNumber(bytes, start, version)
     writeNumber(bytes, afterVersion, length)
