@@ -181,7 +181,7 @@ test.each(['overwrite', 'rewrite'] as const)('%s: while it leaves an eighth of i
   }
   const spare = Math.floor(bytes / 8)
   for (const length of [800, 800 - spare + 4, 790, 800, 760, 799, 800]) expect(write(length)).toBe(true)
-  for (const length of [800 - spare - 8, 808, 200, 2000, 0]) expect(write(length)).toBe(false)
+  for (const length of [800 - spare - 8, 804, 200, 2000, 0]) expect(write(length)).toBe(false)
   expect(write(800)).toBe(true)
   expect(records.find(first.id)).toBe(address)
 })
