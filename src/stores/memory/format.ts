@@ -46,15 +46,13 @@ export class Format {
    */
   overwrite(address: number, { version, lastSeenAt, expiresAt, data }: SessionRecord): boolean {
     const meta = this.#word(address, META)
-    if (meta & (MORE | WIDE)) return false
+    if (meta & (MORE | WIDE | ODD)) return false
     const bytes = this.#blocks.bytes[address >>> this.#blocks.shift]!
     const block = 4 * (address & this.#blocks.mask)
     const start = block + 4 * textAt(meta)
     const afterVersion = afterNumber(bytes, start)
     const afterLength = afterNumber(bytes, afterVersion)
-    let at = afterLength
-    if (meta & ODD) at = afterName(bytes, at)
-    if (meta & USER) at = afterName(bytes, at)
+    let at = meta & USER ? afterName(bytes, afterLength) : afterLength
     const shape = (meta >>> shapeShift) & 0xff
     at = shape === 0 ? afterName(bytes, at) : at + this.#shapes.packedLength(shape)
     const encoding = encodingOf(data)

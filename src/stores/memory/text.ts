@@ -57,12 +57,9 @@ export function afterNumber(bytes: Uint8Array, at: number): number {
 /** Where a name ends: twice its length, and 1 more for UTF-16, stands before it. */
 export function afterName(bytes: Uint8Array, at: number): number {
   let length = 0
-  let factor = 1
-  let byte = bytes[at++]!
-  for (; byte >= 128; byte = bytes[at++]!) {
-    length += (byte - 128) * factor
-    factor *= 128
+  for (let factor = 1; ; factor *= 128) {
+    const byte = bytes[at++]!
+    length += (byte & 127) * factor
+    if (byte < 128) return at + (length & 1 ? length - 1 : length / 2)
   }
-  length += byte * factor
-  return at + (length & 1 ? length & ~1 : length >>> 1)
 }
