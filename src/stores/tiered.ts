@@ -33,6 +33,13 @@ export interface TieredOptions {
    */
   readonly staleness?: Duration | undefined
   /**
+   * Whether `next` is asked to tell of what others change, where it can. Each change is then told to each process, which the server pays
+   * for by their number; false leaves `staleness` alone. Not in overflow mode.
+   *
+   * @default true
+   */
+  readonly channel?: boolean | undefined
+  /**
    * In overflow mode, for how long what was written may be in memory alone: what a crash can lose.
    *
    * @default '1m'
@@ -58,29 +65,34 @@ const unsaved = '1m'
  *   `ERR_SOJOURN_STORE_OWNED` where another process is at work on `next`; `close` with `ERR_SOJOURN_STORE` where not all could be moved.
  */
 export function tiered(options: TieredOptions): Store {
-  checkKeys(options, ['memory', 'mode', 'staleness', 'backup', 'next'], '')
+  checkKeys(options, ['memory', 'mode', 'staleness', 'channel', 'backup', 'next'], '')
   checkKeys(options.memory, ['maxBytes'], 'memory.')
-  const { next, mode = 'write-through', memory: { maxBytes = '256 MB' } = {}, staleness, backup } = options
+  const { next, mode = 'write-through', memory: { maxBytes = '256 MB' } = {}, staleness, channel, backup } = options
   if (typeof next?.get !== 'function') {
     throw new SojournError('ERR_SOJOURN_OPTION', 'tiered() needs the store that is behind it, such as tiered({ next: redis(client) }).')
   }
   const bytes = parseSize(maxBytes, 'memory.maxBytes')
   if (mode === 'overflow') {
     refuse('staleness', staleness, mode)
+    refuse('channel', channel, mode)
     return new Overflow(next, { maxBytes: bytes, backup: parseDuration(backup ?? unsaved, 'backup') })
   }
   if (mode !== 'write-through') {
     throw new SojournError('ERR_SOJOURN_OPTION', `mode is ${JSON.stringify(mode)}; it must be 'write-through' or 'overflow'.`)
   }
   refuse('backup', backup, mode)
+  if (channel !== undefined && typeof channel !== 'boolean') {
+    throw new SojournError('ERR_SOJOURN_OPTION', `channel is ${JSON.stringify(channel)}; it must be true or false.`)
+  }
   return new WriteThrough(next, {
     maxBytes: bytes,
+    channel,
     staleness: { told: parseDuration(staleness ?? told, 'staleness'), untold: parseDuration(staleness ?? untold, 'staleness') },
   })
 }
 
 /** An option of the other mode would go unheard. */
-function refuse(option: string, value: Duration | undefined, mode: string): void {
+function refuse(option: string, value: unknown, mode: string): void {
   if (value === undefined) return
   throw new SojournError('ERR_SOJOURN_OPTION', `${option} was given, which means nothing in the mode '${mode}'; leave it out.`)
 }

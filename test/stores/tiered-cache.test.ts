@@ -211,6 +211,35 @@ describe('with a store that tells of changes', () => {
     }
   })
 
+  test.each<[staleness: TieredOptions['staleness'], bound: number]>([
+    [undefined, 5000],
+    ['60s', 60_000],
+  ])('without its channel it is asked to tell nothing, and staleness %s is the bound', async (staleness, bound) => {
+    let now = 0
+    const original = performance.now.bind(performance)
+    performance.now = () => now
+    try {
+      const next = new Telling(memory())
+      const store = tiered({ next, channel: false, staleness })
+      expect(next.listener).toBeNull()
+      const record = await insert(store)
+      const newer = after(record)
+      await next.next.put(newer, record.version)
+      now = bound - 1
+      expect(store.get(record.id)).toEqual(record)
+      expect(next.calls.get).toBe(0)
+      now = bound
+      expect(await store.get(record.id)).toEqual(newer)
+      expect(next.calls.get).toBe(1)
+      await store.close()
+      expect(next.ended).toBe(false)
+      tiered({ next, channel: true, staleness })
+      expect(next.listener).not.toBeNull()
+    } finally {
+      performance.now = original
+    }
+  })
+
   test('the capabilities pass through what the core puts before a store', () => {
     const timed = new TimedStore(tiered({ next: memory() }), 1000)
     expect(timed.caches).toBe(true)
@@ -290,6 +319,9 @@ test('options that are none are refused', async () => {
     { next, staleness: 0 },
     { next, backup: '1m' },
     { next, mode: 'overflow', staleness: '1s' },
+    { next, mode: 'overflow', channel: false },
+    { next, channel: 'off' },
+    { next, channel: null },
     { next, memory: { maxSize: 1 } },
     { next, memory: { maxBytes: '5 sessions' } },
     { next, maxBytes: 1 },

@@ -90,6 +90,15 @@ export class Blocks {
     return this.#meta(page)[this.#metaAt(page) + UNITS]!
   }
 
+  /**
+   * Whether what takes so many words may stay in its block. Data that get shorter and longer by turns would else move each time; what
+   * they leave unused is an eighth of the block at most.
+   */
+  suits(address: number, units: number): boolean {
+    const own = this.unitsOf(address)
+    return units <= own && own - units <= own >>> 3
+  }
+
   /** Whether so much could be had if nothing else were there, in `room` bytes. */
   couldHold(wants: readonly Want[], room: number): boolean {
     let pages = 0

@@ -22,9 +22,9 @@ import {
   WIDE,
 } from './layout.ts'
 import type { Shapes } from './shapes.ts'
-import { bytesOf, encodingOf, latin1, numberLength, readText, utf16, writeNumber, writeText } from './text.ts'
+import { afterName, afterNumber, bytesOf, encodingOf, latin1, numberLength, readText, utf16, writeNumber, writeText } from './text.ts'
 
-/** Reads records from their blocks, as `Encoder` made them, and changes those that keep their length. */
+/** Reads records from their blocks, as `Encoder` made them, and changes those that keep to their block. */
 export class Format {
   readonly #blocks: Blocks
   readonly #shapes: Shapes
@@ -46,25 +46,21 @@ export class Format {
    */
   overwrite(address: number, { version, lastSeenAt, expiresAt, data }: SessionRecord): boolean {
     const meta = this.#word(address, META)
-    if (meta & (MORE | WIDE)) return false
-    this.#open(address)
-    const bytes = this.#bytes
-    const start = this.#at
-    this.#readNumber()
-    const afterVersion = this.#at
-    this.#readNumber()
-    const afterLength = this.#at
-    if (meta & ODD) this.#skipName()
-    if (meta & USER) this.#skipName()
+    if (meta & (MORE | WIDE | ODD)) return false
+    const bytes = this.#blocks.bytes[address >>> this.#blocks.shift]!
+    const block = 4 * (address & this.#blocks.mask)
+    const start = block + 4 * textAt(meta)
+    const afterVersion = afterNumber(bytes, start)
+    const afterLength = afterNumber(bytes, afterVersion)
+    let at = meta & USER ? afterName(bytes, afterLength) : afterLength
     const shape = (meta >>> shapeShift) & 0xff
-    if (shape === 0) this.#skipName()
-    else this.#at += this.#shapes.packedLength(shape)
+    at = shape === 0 ? afterName(bytes, at) : at + this.#shapes.packedLength(shape)
     const encoding = encodingOf(data)
     const length = bytesOf(data, encoding)
     if (numberLength(version) !== afterVersion - start || numberLength(length) !== afterLength - afterVersion) return false
-    const end = this.#at + length - 4 * (address & this.#blocks.mask)
-    if (Math.ceil(end / 4) !== this.#blocks.unitsOf(address) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
-    writeText(bytes, this.#at, data, encoding)
+    const units = (at + length - block + 3) >>> 2
+    if (!this.#blocks.suits(address, units) || !this.setTimes(address, lastSeenAt, expiresAt)) return false
+    writeText(bytes, at, data, encoding)
     writeNumber(bytes, start, version)
     writeNumber(bytes, afterVersion, length)
     this.#setWord(address, META, (meta & ~(3 << dataShift)) | (encoding << dataShift))
@@ -216,11 +212,6 @@ export class Format {
     if (which === USER && meta & ODD) this.#readName()
     const length = this.#readNumber()
     return [length >>> 1, (length & 1) === 1]
-  }
-
-  #skipName(): void {
-    const length = this.#readNumber()
-    this.#at += length & 1 ? length & ~1 : length >>> 1
   }
 
   #readHead(meta: number): string {

@@ -210,7 +210,7 @@ export class Records {
     const at = address & mask
     const meta = own[at + META]!
     const { length } = this.#encoder
-    if (meta & MORE || this.#units !== this.#blocks.unitsOf(address)) return false
+    if (meta & MORE || !this.#blocks.suits(address, this.#units)) return false
     const { userId } = record
     if ((meta & USER) === 0 ? userId !== null : userId === null || !this.#format.isNamed(address, USER, userId)) return false
     const before = this.#format.expiresAt(address)

@@ -47,3 +47,19 @@ export function numberLength(number: number): number {
   for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) length++
   return length
 }
+
+/** Where a number that was written there ends. */
+export function afterNumber(bytes: Uint8Array, at: number): number {
+  while (bytes[at]! >= 128) at++
+  return at + 1
+}
+
+/** Where a name ends: twice its length, and 1 more for UTF-16, stands before it. */
+export function afterName(bytes: Uint8Array, at: number): number {
+  let length = 0
+  for (let factor = 1; ; factor *= 128) {
+    const byte = bytes[at++]!
+    length += (byte & 127) * factor
+    if (byte < 128) return at + (length & 1 ? length - 1 : length / 2)
+  }
+}

@@ -7,6 +7,8 @@ import { Recent } from './recent.ts'
 
 export interface Bounds {
   readonly maxBytes: number
+  /** Whether `next` is to tell of changes, where it can. @default true */
+  readonly channel?: boolean | undefined
   /** How old what is answered may be, in ms: while changes are told of, and while they are not. */
   readonly staleness: { readonly told: number; readonly untold: number }
 }
@@ -31,7 +33,7 @@ export class WriteThrough implements Store {
   #closed = false
 
   /** @param now a clock that never goes back, in ms; no date */
-  constructor(next: Store, { maxBytes, staleness }: Bounds, now: () => number = () => performance.now()) {
+  constructor(next: Store, { maxBytes, channel = true, staleness }: Bounds, now: () => number = () => performance.now()) {
     this.name = `tiered:${next.name}`
     this.#next = next
     this.#staleness = staleness
@@ -42,7 +44,7 @@ export class WriteThrough implements Store {
     if (next.time !== undefined) this.time = (options) => next.time!(options)
     // A bounded store that gave a record up has it no more.
     next.onEvicted = ({ id }) => this.#forget(id)
-    this.#unwatch = next.watchChanges?.(this.#listener()) ?? null
+    this.#unwatch = (channel ? next.watchChanges?.(this.#listener()) : null) ?? null
   }
 
   set onEvicted(listener: ((removed: Removed) => void) | undefined) {

@@ -3,7 +3,7 @@ import { Blocks } from '../../../src/stores/memory/blocks.ts'
 import { boundsFor } from '../../../src/stores/memory/grain.ts'
 import { Records } from '../../../src/stores/memory/records.ts'
 import { Seconds } from '../../../src/stores/memory/seconds.ts'
-import { newRecord, start } from '../../../src/testing/store-cases/rule.ts'
+import { after, newRecord, start } from '../../../src/testing/store-cases/rule.ts'
 
 const random = (bound: number) => Math.floor(Math.random() * bound)
 
@@ -150,4 +150,38 @@ test('the rows of what went are used again, and the table of IDs stays right thr
   expect(records.taken).toBeLessThan(1e6)
   expect([...records.all()].flat().sort()).toEqual([...live.keys()].sort())
   for (const [id, record] of live) expect(records.look(records.find(id), id)).toEqual(record)
+})
+
+test.each(['overwrite', 'rewrite'] as const)('%s: while it leaves an eighth of its block at most, a record stays there', (way) => {
+  const records = new Records(boundsFor(4e6))
+  const insert = (record: ReturnType<typeof newRecord>) => {
+    records.encode(record)
+    expect(records.prepare()).toBe(true)
+    records.insert(record)
+  }
+  const first = newRecord({ userId: 'ada', data: 'x'.repeat(800) })
+  // A head is packed from the second time on that one of its shape is met.
+  records.encode(first)
+  insert(first)
+  const address = records.find(first.id)
+  const bytes = records.encode(first)
+  let record = first
+  const write = (length: number): boolean => {
+    const next = after(record, { data: 'y'.repeat(length), head: first.head })
+    records.use(address, record.id)
+    records.encode(next)
+    const stays = records[way](address, next)
+    if (stays) record = next
+    // Another takes its place among those in use, so that it is read from its bytes.
+    const other = newRecord({ id: `AAAAAAAAAAAA${first.id.slice(-4)}` })
+    insert(other)
+    expect(records.look(address, record.id)).toEqual(record)
+    records.remove(records.find(other.id))
+    return stays
+  }
+  const spare = Math.floor(bytes / 8)
+  for (const length of [800, 800 - spare + 4, 790, 800, 760, 799, 800]) expect(write(length)).toBe(true)
+  for (const length of [800 - spare - 8, 804, 200, 2000, 0]) expect(write(length)).toBe(false)
+  expect(write(800)).toBe(true)
+  expect(records.find(first.id)).toBe(address)
 })
