@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Maybe, SessionRecord, Store } from '../../src/core/store.ts'
+import type { Maybe, SessionRecord, Store, Touch } from '../../src/core/store.ts'
 import { createSessions } from '../../src/sessions.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
@@ -93,6 +93,33 @@ describe('a store that overflows', () => {
     for (let round = 0; round < 3; round++) for (const record of records) await store.get(record.id)
     await pause(50)
     expect(next.calls.put - puts).toBeLessThan(5)
+  })
+
+  test('keeps a session whose copy is swept while its use is on the way there', { timeout: 20_000 }, async () => {
+    class Slow extends Kept {
+      let: (() => void) | null = null
+      holds = false
+      override async touch(batch: readonly Touch[]): Promise<void> {
+        if (this.holds) await new Promise<void>((resolve) => (this.let = resolve))
+        await super.touch(batch)
+      }
+    }
+    const data = memory()
+    const next = new Slow(slow(data))
+    const store = overflow(next, 1e6, 1000)
+    const record = newRecord({ expiresAt: start + hour })
+    await store.put(record, 0)
+    await expect.poll(() => data.get(record.id), { timeout: 5000 }).not.toBeNull()
+    // Used just before its end, so that it lives on here.
+    next.holds = true
+    const { id, userId, version } = record
+    await store.touch([{ id, userId, version, lastSeenAt: start + hour - 1, expiresAt: start + 2 * hour }])
+    await expect.poll(() => next.let, { timeout: 5000 }).not.toBeNull()
+    expect((await store.sweep(start + hour + 1, 100)).removed).toEqual([])
+    next.holds = false
+    next.let!()
+    await expect.poll(() => data.get(id), { timeout: 5000 }).toMatchObject({ expiresAt: start + 2 * hour })
+    expect(await store.get(id)).toMatchObject({ expiresAt: start + 2 * hour })
   })
 
   test('moves all when it is closed, and another finds them', async () => {
@@ -332,6 +359,37 @@ describe('a store belongs to one process', () => {
       }
     }
     expect(await took).toBeGreaterThan(last)
+  })
+
+  test('one that was cut off while another took the store over brings nothing back that ended there', { timeout: 40_000 }, async () => {
+    class Cut extends Kept {
+      isCut = false
+      override get(id: string, options?: { readonly fresh?: boolean }): Maybe<SessionRecord | null> {
+        if (this.isCut) throw new Error('cut off')
+        return super.get(id, options)
+      }
+      override put(record: SessionRecord, expected: number): Maybe<boolean> {
+        if (this.isCut) throw new Error('cut off')
+        return super.put(record, expected)
+      }
+    }
+    const data = memory()
+    const behind = new Cut(slow(data))
+    const first = tiered({ mode: 'overflow', backup: 1000, next: behind })
+    const record = newRecord({ userId: 'ada', version: 5 })
+    await first.put(record, 0)
+    await expect.poll(() => data.get(record.id), { timeout: 5000 }).toMatchObject({ version: 5 })
+    await first.put({ ...record, version: 1000 }, 5)
+    behind.isCut = true
+    const second = overflow(new Kept(slow(data)))
+    expect(await second.get(record.id)).toMatchObject({ version: 5 })
+    expect(await second.put({ ...record, version: 900, userId: null, data: '', head: 't{}' }, 5)).toBe(true)
+    behind.isCut = false
+    await pause(1500)
+    await expect((async () => await first.get(record.id))()).rejects.toMatchObject({ code: 'ERR_SOJOURN_STORE_OWNED' })
+    expect(await second.get(record.id)).toMatchObject({ version: 900, userId: null })
+    await second.close()
+    expect(await data.get(record.id)).toMatchObject({ version: 900, userId: null })
   })
 
   test('the claim is no session to anybody', async () => {

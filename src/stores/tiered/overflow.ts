@@ -84,6 +84,7 @@ export class Overflow implements Store {
 
   /** Over what is in memory, or where nothing is anywhere. */
   #putHere(record: SessionRecord, expected: number): Maybe<boolean> {
+    if (this.#saver.leavingOf(record.id) !== undefined) return this.#putThrough(record, expected)
     try {
       if (!this.#memory.put(record, expected)) return false
     } catch (error) {
@@ -109,6 +110,7 @@ export class Overflow implements Store {
         this.#loads.delete(id)
         this.#memory.delete(id)
         resident.stored = unknown
+        await this.#open('put')
         return await this.#next.put(record, expected)
       })
       if (landed !== null) return landed
@@ -148,6 +150,7 @@ export class Overflow implements Store {
     const resident = this.#saver.residents.find(id)
     if (resident !== undefined && resident.stored === 0 && resident.work === null) return this.#drop(id)
     return this.#saver.alone(id, async () => {
+      await this.#open('delete')
       const removed = await this.#next.delete(id)
       return this.#drop(id) || removed
     })
@@ -238,8 +241,13 @@ export class Overflow implements Store {
     if (found !== null) return found
     const leaving = this.#saver.leavingOf(id)
     if (leaving === undefined) return null
-    this.#saver.stay(id)
-    this.#memory.put(leaving, 0)
+    try {
+      this.#memory.put(leaving, 0)
+      this.#saver.stay(id)
+    } catch (error) {
+      // Memory has less room than when it was new: then it goes on its way, and is read while it does.
+      if (!(error instanceof SojournError) || error.code !== 'ERR_SOJOURN_STORE_FULL') throw error
+    }
     return leaving
   }
 

@@ -206,6 +206,9 @@ export class Saver {
   async #send(resident: Resident): Promise<void> {
     const { id } = resident
     for (const { now, done } of this.#sweeps) if (resident.stored !== 0 && resident.storedExpiry <= now) await settled(done)
+    // Another process may have taken the store over, and written what this one knows nothing of.
+    const claiming = this.#claim.check()
+    if (claiming !== null) await claiming
     const record = this.peek(id)
     if (record === null) return
     const { changes } = resident
@@ -213,7 +216,9 @@ export class Saver {
     if (resident.stored === record.version) {
       const touches = touchesOf(record, resident.storedExpiry)
       for (const touch of touches) await this.#next.touch([touch])
-    } else await this.#put(resident, record)
+    }
+    // Or no more: a sweep that came while the touch was on its way may have taken what it was for.
+    if (resident.stored !== record.version) await this.#put(resident, record)
     resident.stored = record.version
     resident.storedExpiry = record.expiresAt
     const isLast = resident.changes === changes
