@@ -62,8 +62,12 @@ export class Gate {
     this.#options = options
   }
 
+  isOf(res: NodeResponse): boolean {
+    return res === this.#res
+  }
+
   add(session: Committable): void {
-    this.#sessions.push(session)
+    if (!this.#sessions.includes(session)) this.#sessions.push(session)
   }
 
   /** Commits, at the first sign of an answer. Afterwards the state is open, failed, or pending. */

@@ -9,7 +9,11 @@ type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
 type GateOf = (res: NodeResponse) => Gate | undefined
 
 /** The gate of a response whose prototype was hooked: found by its request, which Express has set nothing on but the session. */
-const gateByRequest: GateOf = (res) => attachedTo(res.req)?.gate as Gate | undefined
+const gateByRequest: GateOf = (res) => {
+  const gate = attachedTo(res.req)?.gate as Gate | null | undefined
+  // A request may be handed on with a response of somebody's own, as of a part of a page.
+  return gate?.isOf(res) === true ? gate : undefined
+}
 
 /** Where another response has its gate. It leads to the request and back, for which a WeakMap is too dear (see `Opener`). */
 const gateKey = Symbol('sojourn.gate')

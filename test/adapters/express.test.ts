@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { NextFunction, Response } from 'express'
 import { session } from '../../src/adapters/express.ts'
@@ -121,6 +122,27 @@ describe.each(expressRows)('Express $version, on a store that answers $answers',
         expect([answer.body.toString(), sids(answer).length, store.acknowledged.size]).toEqual(['1', 1, 1])
       }
     })
+  })
+
+  test('a part of a page, with a response of its own, leaves the commit to the page', async () => {
+    const { ask } = await application(row, (app, sessions) => {
+      app.use(session(sessions))
+      app.get('/part', (_req, res) => void res.end('part'))
+      app.get('/count', (req, res) => void res.send(String(sessions.of(req).data.count)))
+      app.get('/', (req, res) => {
+        sessions.of(req).data.count = 1
+        req.url = '/part'
+        app(req, new ServerResponse(req) as Response, () => {})
+        setImmediate(() => {
+          sessions.of(req).data.count = 7
+          res.end('page')
+        })
+      })
+    })
+    const answer = await ask()
+    const [cookie] = sids(answer)
+    expect(answer.body.toString()).toBe('page')
+    expect((await ask({ path: '/count', cookie: cookie!.slice(0, cookie!.indexOf(';')) })).body.toString()).toBe('7')
   })
 
   test('middleware that is mounted twice opens one session and commits once', async () => {
