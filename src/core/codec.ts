@@ -20,8 +20,8 @@ export const json: Codec = {
   },
   decode(text) {
     const value: unknown = JSON.parse(text)
-    // Written by another program: encode never lets such a key pass, nor writes an underscore as an escape.
-    if (text.includes('__proto__') || text.includes('\\u005f') || text.includes('\\u005F')) checkValue(value, describeForJson)
+    // Written by another program: encode never lets such a key pass, nor writes a letter of it as an escape.
+    if (text.includes('__proto__') || (text.includes('\\u00') && escapedLetter.test(text))) checkValue(value, describeForJson)
     return value
   },
 }
@@ -51,6 +51,9 @@ export function copyJson(value: unknown, depth = 0): unknown {
   }
   return copy
 }
+
+// _, p, r, o, t
+const escapedLetter = /\\u00(?:5f|6f|7[024])/i
 
 function isLeaf(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value)

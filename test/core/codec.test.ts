@@ -182,6 +182,8 @@ describe('__proto__ in stored text', () => {
     ['plain', '{"__proto__":{"isAdmin":true},"a":1}'],
     ['nested', '{"a":{"b":[{"__proto__":{"isAdmin":true}}]}}'],
     ['written with an escape', '{"\\u005f_proto__":{"isAdmin":true},"a":1}'],
+    ['written with an escape of another letter', '{"a":{"__pr\\u006Fto__":{"isAdmin":true}}}'],
+    ['written in escapes alone', '{"\\u005f\\u005f\\u0070\\u0072\\u006f\\u0074\\u006f\\u005f\\u005f":{"isAdmin":true}}'],
     ['written with another', '{"_\\u005F\\u0070roto__":{"isAdmin":true},"a":1}'],
   ])('%s, is set aside: it changes neither the data nor any other object', async (_how, text) => {
     const store = memory()
