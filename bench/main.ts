@@ -1,4 +1,4 @@
-// npm run bench [-- names of rows] [--rounds=5] [--seconds=3] [--warm-up=1]; npm run bench:quick
+// npm run bench [-- names of rows [--write]] [--rounds=5] [--seconds=3] [--warm-up=1]; npm run bench:quick
 import { readdirSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { quick } from './quick.ts'
@@ -65,7 +65,7 @@ async function bench(names: readonly string[]): Promise<boolean> {
   }
   const results: Result[] = []
   for (const row of rows) if (names.length === 0 || names.includes(row.name)) results.push(await measure(row))
-  if (names.length === 0) await writeResults(results)
+  if (names.length === 0 || process.argv.includes('--write')) await writeResults(results)
   const missed = results.flatMap(({ findings }) => findings.filter((finding) => reached(finding) === false))
   const failed = results.filter(({ failure }) => failure !== null)
   console.log(`${missed.length} of the goals missed, ${failed.length} of the rows failed.`)
