@@ -155,10 +155,11 @@ export class Admission<Data extends object> {
     const via = viaOf(record.head)
     const isPlain = via === by.name && via !== 'url'
     const leads = isPlain || (via !== null && leadsBy(view, by, via, boundOf(record.head)))
-    if (mayBeOld && !(leads && this.#isGood(attempt, record, now)))
+    const showsIt = leads && showsCurrent(record.head, hash)
+    if (mayBeOld && !showsIt && !(leads && this.#wasGood(attempt, record, now)))
       return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (!leads) return this.#none(view, by)
-    if (showsCurrent(record.head, hash)) {
+    if (showsIt) {
       if (via === 'either') return this.#orWithout(view, by, token, this.#settle(attempt, record))
       return this.#letIn(attempt, record, 'current')
     }
@@ -170,9 +171,8 @@ export class Admission<Data extends object> {
     return this.#letIn(attempt, record, kind)
   }
 
-  /** Whether a live record opens to this secret, whatever else is to be done. */
-  #isGood(attempt: Attempt, record: SessionRecord, now: number): boolean {
-    if (showsCurrent(record.head, attempt.hash)) return true
+  /** Whether a live record opens to this secret, which is not its current one, whatever else is to be done. */
+  #wasGood(attempt: Attempt, record: SessionRecord, now: number): boolean {
     if (attempt.by === this.#manager.transports.url) return false
     const { kind } = this.#verdict(attempt, record, now)
     return kind !== 'unknown' && kind !== 'late'

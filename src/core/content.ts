@@ -62,8 +62,9 @@ export class ContentFormat<Data> {
   }
 
   /** @throws ERR_SOJOURN_DATA_UNENCODABLE or ERR_SOJOURN_DATA_INVALID, naming the path; ERR_SOJOURN_DATA_TOO_LARGE */
-  encode({ data, flash, aside }: Content<Data>): string {
-    const { codec, schema, schemaVersion } = this.#options
+  encode(content: Content<Data>): string {
+    const { data } = content
+    const { codec, schema } = this.#options
     if (!isRoot(data)) {
       throw new SojournError(
         'ERR_SOJOURN_DATA_UNENCODABLE',
@@ -71,7 +72,11 @@ export class ContentFormat<Data> {
       )
     }
     if (schema !== undefined) validate(schema, data)
-    const text = `${schemaVersion}${writePreface(flash, aside)}\n${codec.encode(data)}`
+    return this.#textOf(content, codec.encode(data))
+  }
+
+  #textOf({ flash, aside }: Content<Data>, encoded: string): string {
+    const text = `${this.#options.schemaVersion}${writePreface(flash, aside)}\n${encoded}`
     this.#checkSize(text)
     return text
   }
@@ -81,12 +86,11 @@ export class ContentFormat<Data> {
    * null where a schema, or another codec, may make something else of the text.
    */
   encodeAndCopy(content: Content<Data>): { readonly text: string; readonly copy: Content<Data> | null } {
-    const { codec, schema, schemaVersion } = this.#options
+    const { codec, schema } = this.#options
     const data = codec === json && schema === undefined ? copyJson(content.data) : undefined
     if (data === undefined) return { text: this.encode(content), copy: null }
     const { flash, aside } = content
-    const text = `${schemaVersion}${writePreface(flash, aside)}\n${JSON.stringify(data)}`
-    this.#checkSize(text)
+    const text = this.#textOf(content, JSON.stringify(data))
     return { text, copy: { data: data as Data, flash: { ...flash }, aside } }
   }
 

@@ -14,8 +14,8 @@ const atMost = 10
 
 /**
  * Finds changes that a handler made after the response's head was sent, which nothing stores any more: a mistake that would
- * otherwise go unseen. Sessions are looked at a moment after their commit, a few hundred a second at most, so that the cost
- * stays small on a busy server; a mistake in the code is found by the first request or by a later one.
+ * otherwise go unseen. Sessions are looked at a moment after their commit, some twenty a second at most, for each outlives its
+ * request with all that it holds until then; a mistake in the code is found by the first request or by a later one.
  */
 export class LateChanges {
   readonly #core: Pick<Core, 'events'>
