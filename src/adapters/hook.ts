@@ -25,7 +25,7 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
   let gate = first.gate as Gate | null
   if (gate === null) {
     first.gate = gate = new Gate(req, res, original, options)
-    if (Object.hasOwn(res, 'on')) overhear(res, gate)
+    if (res.on !== prototypeOf(res).on) overhear(res, gate)
     if (isPatched(res)) hook(res)
   }
   gate.add(session)
@@ -35,10 +35,10 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
 export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Committable, options: CommitOptions): void {
   let gate = gateOnResponse(res)
   if (gate === undefined) {
-    const { original, methods } = methodsFor(Object.getPrototypeOf(res) as NodeResponse)
+    const { original, methods } = methodsFor(prototypeOf(res))
     gate = new Gate(req, res, original, options)
     ;(res as { [gateKey]?: Gate })[gateKey] = gate
-    if (Object.hasOwn(res, 'on')) overhear(res, gate)
+    if (res.on !== prototypeOf(res).on) overhear(res, gate)
     if (isPatched(res)) hook(res, gateOnResponse)
     else putOn(res, methods)
   }
@@ -47,7 +47,13 @@ export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Com
 
 /** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
 function isPatched(res: NodeResponse): boolean {
-  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write') || Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'flushHeaders')
+  // Compared, since V8 knows where a method is, and would have to search for an own one.
+  const { end, write, writeHead, flushHeaders } = prototypeOf(res)
+  return res.end !== end || res.write !== write || res.writeHead !== writeHead || res.flushHeaders !== flushHeaders
+}
+
+function prototypeOf(res: NodeResponse): NodeResponse {
+  return Object.getPrototypeOf(res) as NodeResponse
 }
 
 /**

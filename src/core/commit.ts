@@ -282,7 +282,8 @@ function composeData<Data extends object>(
   let content: Content<Data>
   if (changed) ({ content, collisions: draft.collisions } = merged(copy.content()))
   else content = theirs ?? readContent(core, text)
-  draft.rework = (own) => merged(own).content
+  // A closure for each write would outlive its request in V8's young generation, with all that it knows, and most have nothing to do.
+  if (theirs !== null) draft.rework = (own) => merged(own).content
   if (update !== null) {
     // Copies: the function may have to run again, and the handler may go on changing its own.
     const before = changed ? format.copy(content) : content

@@ -91,7 +91,7 @@ export class ContentFormat<Data> {
     if (data === undefined) return { text: this.encode(content), copy: null }
     const { flash, aside } = content
     const text = this.#textOf(content, JSON.stringify(data))
-    return { text, copy: { data: data as Data, flash: { ...flash }, aside } }
+    return { text, copy: { data: data as Data, flash: copyFlash(flash), aside } }
   }
 
   #checkSize(text: string): void {
@@ -142,7 +142,7 @@ export class ContentFormat<Data> {
   /** A copy that shares nothing with the original; `made` gathers the lists and objects of its data. */
   copy(content: Content<Data>, made?: object[]): Content<Data> {
     try {
-      return { data: clone(content.data, made), flash: { ...content.flash }, aside: content.aside }
+      return { data: clone(content.data, made), flash: copyFlash(content.flash), aside: content.aside }
     } catch (error) {
       this.encode(content) // A cycle, or nested too deep: told by its path.
       throw error
@@ -169,8 +169,17 @@ export class ContentFormat<Data> {
   }
 }
 
+function copyFlash(flash: Flash): Flash {
+  return isEmpty(flash) ? {} : { ...flash }
+}
+
+function isEmpty(flash: Flash): boolean {
+  for (const _ in flash) return false
+  return true
+}
+
 function writePreface(flash: Flash, aside: string | null): string {
-  const hasFlash = Object.keys(flash).length > 0
+  const hasFlash = !isEmpty(flash)
   if (!hasFlash && aside === null) return ''
   return JSON.stringify({ ...(hasFlash && { flash }), ...(aside !== null && { aside }) } satisfies Preface)
 }

@@ -400,12 +400,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
   }
 
   #settleLive(changed: boolean, isPublic: boolean): Maybe<void> {
-    const renewing = !isPublic && this.#isRenewalDue()
-    if (!changed && !renewing && this.#toReseal() === null && !this.#isOverlong()) return this.#noteUse()
+    const now = this.#manager.core.clock.now()
+    const renewing = !isPublic && this.#isRenewalDue(now)
+    if (!changed && !renewing && this.#toReseal() === null && !this.#isOverlong()) return this.#noteUse(now)
     // A commit may have had nothing to write after all, and so noted no use.
     const taken = (committed: Committed<Data>): Maybe<void> => {
       this.#take(committed)
-      return this.#noteUse()
+      return this.#noteUse(this.#manager.core.clock.now())
     }
     let done: Maybe<Committed<Data>>
     try {
@@ -416,10 +417,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
     return isPromise(done) ? done.then(taken, (error: unknown) => this.#failed(error, changed)) : taken(done)
   }
 
-  #noteUse(): Maybe<void> {
+  #noteUse(now: number): Maybe<void> {
     // A crawler's lives its minute, however often it comes.
     if (this.#crawler !== null && this.#record!.userId === null) return
-    return this.#manager.toucher.note(this.#record!, this.#touchAsked)
+    return this.#manager.toucher.note(this.#record!, now, this.#touchAsked)
   }
 
   /** Only data must land: a renewal that failed is told, and the request served. */
@@ -550,13 +551,13 @@ export class OpenSession<Data extends object> implements Session<Data> {
     this.#owed = { token: formatToken(record.id, secret), maxAge }
   }
 
-  #isRenewalDue(): boolean {
+  #isRenewalDue(now: number): boolean {
     if (this.#shown === null) return false
     if (this.#shown.kind === 'pending') return true
     if (this.#by?.renews(this.#view) !== true) return false
     if (this.#shown.kind !== 'current') return true
     const { core } = this.#manager
-    return this.#renewAsked || core.clock.now() - currentSince(this.#record!.head) >= core.policy.renew
+    return this.#renewAsked || now - currentSince(this.#record!.head) >= core.policy.renew
   }
 
   async #endForReuse(id: SessionId): Promise<void> {

@@ -68,7 +68,10 @@ export class NodeView implements RequestView {
   }
 
   header(name: string): string | undefined {
-    const value = this.#request.headers[name]
+    const { headers } = this.#request
+    // What each request is asked for by a name of its own: by one that changes, it would be searched for each time.
+    const value =
+      name === 'cookie' ? headers['cookie'] : name === 'user-agent' ? headers['user-agent'] : name === 'upgrade' ? headers['upgrade'] : headers[name]
     return Array.isArray(value) ? value.join(', ') : value
   }
 

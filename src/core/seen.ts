@@ -27,9 +27,20 @@ export function seenOf(key: string, view: ClientView): Seen | null {
  */
 export function isSameDevice(text: string, at: number, keyAt: number, view: ClientView): boolean {
   if (text.charCodeAt(at) === dot && text.charCodeAt(at + markLength) === dot) return true
+  const parts = partsMet(view.header('user-agent'))
+  const place = ((text.charCodeAt(keyAt) << 4) ^ text.charCodeAt(keyAt + 1)) & (places - 1)
+  const known = alike[place]
+  if (known !== undefined && known.parts === parts && known.text === text) return true
   const keyed = hashOn(start, text, keyAt, keyUsed)
-  const { browser, platform } = partsMet(view.header('user-agent'))
-  return standsAt(text, at, keyed, browser) && standsAt(text, at + markLength, keyed, platform)
+  if (!standsAt(text, at, keyed, parts.browser) || !standsAt(text, at + markLength, keyed, parts.platform)) return false
+  alike[place] = { text, parts }
+  return true
+}
+
+/** A text and the device that it was found to have the marks of: the next request of a session is like the one before it. */
+interface Alike {
+  readonly text: string
+  readonly parts: DeviceParts
 }
 
 function standsAt(text: string, at: number, keyed: number, told: string | null): boolean {
@@ -90,6 +101,8 @@ const nothing: DeviceParts = { browser: null, platform: null }
 // what stands there takes a few ns; a Map would hash all of it, which takes as long as the parse that is to be saved.
 const places = 512
 const met: (Met | undefined)[] = new Array<undefined>(places).fill(undefined)
+// By two characters of the key, which are random.
+const alike: (Alike | undefined)[] = new Array<undefined>(places).fill(undefined)
 
 function partsMet(agent: string | undefined): DeviceParts {
   if (agent === undefined || agent === '') return nothing

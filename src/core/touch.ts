@@ -22,10 +22,8 @@ export class Toucher {
    * A request used this session: noted if the last use has moved by more than a slice, with the next batch. Awaited by the
    * request where the session would expire before long, or when it was asked for.
    */
-  note(record: SessionRecord, asked: boolean): Maybe<void> {
-    const { policy, clock } = this.#core
-    const limits = limitsOf(policy, record.head)
-    const now = clock.now()
+  note(record: SessionRecord, now: number, asked: boolean): Maybe<void> {
+    const limits = limitsOf(this.#core.policy, record.head)
     if (now - record.lastSeenAt <= limits.slice && !asked) return
     const { id, version } = record
     const touch = { id, userId: nameInStore(record), version, lastSeenAt: now, expiresAt: expiry(record.createdAt, now, limits) }

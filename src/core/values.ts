@@ -22,24 +22,42 @@ export function setOwn(object: Plain, key: string, value: unknown): void {
  * @param made gathers the lists and objects of the copy, for who must know later which are its own
  */
 export function clone<T>(value: T, made?: object[]): T
-export function clone(value: unknown, made?: object[]): unknown {
+export function clone(value: unknown, made: object[] = []): unknown {
+  return cloneValue(value, made, !isPolluted())
+}
+
+function cloneValue(value: unknown, made: object[], allOwn: boolean): unknown {
   if (typeof value !== 'object' || value === null) return value
-  const copy = shallow(value)
-  if (copy === null) return cloneOther(value)
-  made?.push(copy)
-  if (Array.isArray(copy)) {
-    for (let i = 0; i < copy.length; i++) if (typeof copy[i] === 'object') copy[i] = clone(copy[i], made)
-  } else {
-    // Each key was made by the spread: none is set that was not there, `__proto__` neither.
-    for (const key in copy) if (typeof copy[key] === 'object' && Object.hasOwn(copy, key)) setOwn(copy, key, clone(copy[key], made))
+  if (Array.isArray(value)) return cloneList(value, made, allOwn)
+  return isObject(value) ? cloneObject(value, made, allOwn) : cloneOther(value)
+}
+
+function cloneList(list: readonly unknown[], made: object[], allOwn: boolean): unknown[] {
+  const copy = list.slice() // A spread would fill holes.
+  made.push(copy)
+  for (let i = 0; i < copy.length; i++) {
+    const item = copy[i]
+    if (typeof item === 'object' && item !== null) copy[i] = cloneValue(item, made, allOwn)
   }
   return copy
 }
 
-/** Of a list or a plain object: V8 copies these as a whole, with their shape, in a fifth of the time that a loop over the keys takes. */
-function shallow(value: object): unknown[] | Plain | null {
-  if (Array.isArray(value)) return (value as unknown[]).slice() // A spread would fill holes.
-  return isObject(value) ? { ...value } : null
+/** By `for in`: once an application's sessions have more than four shapes, a spread takes half as long again. */
+function cloneObject(object: Plain, made: object[], allOwn: boolean): Plain {
+  const copy: Plain = {}
+  made.push(copy)
+  for (const key in object) {
+    if (!allOwn && !Object.hasOwn(object, key)) continue
+    const item = object[key]
+    setOwn(copy, key, typeof item === 'object' && item !== null ? cloneValue(item, made, allOwn) : item)
+  }
+  return copy
+}
+
+/** Whether somebody has given all objects a property that `for in` meets. */
+function isPolluted(): boolean {
+  for (const _ in {}) return true
+  return false
 }
 
 function cloneOther(value: object): object {
