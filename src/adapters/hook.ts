@@ -89,7 +89,9 @@ const known = new WeakMap<object, { readonly original: Original; readonly method
 function methodsFor(prototype: NodeResponse): { readonly original: Original; readonly methods: Methods } {
   let made = known.get(prototype)
   if (made === undefined) {
-    made = methodsOver(prototype, gateOnResponse, (res) => holdBack(res, made!.methods))
+    // The same getters for all responses: with some of its own, each would be of a shape of its own.
+    const looks = disguise(prototype, gateOnResponse)
+    made = methodsOver(prototype, gateOnResponse, (res) => holdBack(res, made!.methods, looks))
     known.set(prototype, made)
   }
   return made
@@ -109,13 +111,13 @@ function putOn(res: NodeResponse, methods: Methods): void {
 }
 
 /** The rest of the methods, for a response that has to wait, or whose handler goes on after the commit failed. */
-function holdBack(res: NodeResponse, methods: Methods): void {
+function holdBack(res: NodeResponse, methods: Methods, looks: PropertyDescriptorMap): void {
   res.setHeader = methods.setHeader
   res.appendHeader = methods.appendHeader
   res.removeHeader = methods.removeHeader
   const { _implicitHeader } = methods
   if ('_implicitHeader' in res) Object.assign(res, { _implicitHeader })
-  disguise(res, gateOnResponse)
+  Object.defineProperties(res, looks)
 }
 
 /**
@@ -131,27 +133,29 @@ export function hook(prototype: Prototype, gateOf: GateOf = gateByRequest): Orig
   }
   if ('writeHeader' in prototype)
     Object.defineProperty(prototype, 'writeHeader', { value: methods.writeHead, writable: true, configurable: true, enumerable: false })
-  disguise(prototype, gateOf)
+  Object.defineProperties(prototype, disguise(prototype, gateOf))
   return original
 }
 
-/** Has a response look as if its head were out, and its end called, while it waits for the commit. */
-function disguise(target: NodeResponse, gateOf: GateOf): void {
-  const sent = getterOf(target, 'headersSent')
-  const over = getterOf(target, 'writableEnded')
-  Object.defineProperty(target, 'headersSent', {
-    get(this: NodeResponse) {
-      return gateOf(this)?.state === 'pending' || sent.call(this)
+/** What has a response look as if its head were out, and its end called, while it waits for the commit. */
+function disguise(prototype: NodeResponse, gateOf: GateOf): PropertyDescriptorMap {
+  const sent = getterOf(prototype, 'headersSent')
+  const over = getterOf(prototype, 'writableEnded')
+  return {
+    headersSent: {
+      get(this: NodeResponse) {
+        return gateOf(this)?.state === 'pending' || sent.call(this)
+      },
+      configurable: true,
     },
-    configurable: true,
-  })
-  Object.defineProperty(target, 'writableEnded', {
-    get(this: NodeResponse) {
-      const gate = gateOf(this)
-      return (gate?.state === 'pending' && gate.ended) || over.call(this)
+    writableEnded: {
+      get(this: NodeResponse) {
+        const gate = gateOf(this)
+        return (gate?.state === 'pending' && gate.ended) || over.call(this)
+      },
+      configurable: true,
     },
-    configurable: true,
-  })
+  }
 }
 
 /** @param hold called with a response whose own head is not to go out by now, or at all */

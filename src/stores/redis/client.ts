@@ -77,7 +77,7 @@ class NodeRedis implements Commands {
     // Before it is connected for the first time, and when it does not know yet that it no longer is, the client lets it wait.
     if (this.#client.isReady !== false) this.#wasReady = true
     else if (this.#wasReady) throw away()
-    return await this.#client.sendCommand(args as string[], optionsOf(call))
+    return await this.#client.sendCommand(args as string[], this.#client.isReady === false ? givenUpBy(call) : asText)
   }
 }
 
@@ -96,7 +96,7 @@ class NodeRedisNodes implements Commands {
       throw away()
     }
     // Never from a replica, which may be behind.
-    return await this.#client.sendCommand(key, false, args as string[], optionsOf(call))
+    return await this.#client.sendCommand(key, false, args as string[], node === undefined ? givenUpBy(call) : asText)
   }
 
   /**
@@ -170,7 +170,11 @@ function checkOptions(client: IoRedisClient): void {
   }
 }
 
-function optionsOf(call: CallOptions | undefined): object {
+/**
+ * For a command that waits until the client is connected: what the core has given up by then is not sent. A client that is connected
+ * sends at once, when nothing can be taken back; there a signal, and who listens to it, would be 5 % of a write for nothing.
+ */
+function givenUpBy(call: CallOptions | undefined): object {
   const signal = call?.signal
   return signal === undefined ? asText : { ...asText, abortSignal: signal }
 }
