@@ -8,7 +8,7 @@ import { serve, settings } from './work.mjs'
 /** What a handler waits for between reading and writing: a query, or another service. */
 const wait = 10
 
-const respond = (res, value) => void res.end(String(value).padEnd(100))
+const respond = (res, value) => void res.setHeader('Content-Length', 100).end(String(value).padEnd(100))
 
 /** @param {(req: import('node:http').IncomingMessage) => { keys?: Record<string, boolean> }} dataOf */
 const handlerOf = (dataOf) => async (req, res) => {

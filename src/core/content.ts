@@ -75,10 +75,23 @@ export class ContentFormat<Data> {
     return this.#textOf(content, codec.encode(data))
   }
 
-  #textOf({ flash, aside }: Content<Data>, encoded: string): string {
-    const text = `${this.#options.schemaVersion}${writePreface(flash, aside)}\n${encoded}`
-    this.#checkSize(text)
-    return text
+  #textOf(content: Content<Data>, encoded: string): string {
+    const text = this.#join(content, encoded)
+    if (this.#fits(text)) return text
+    throw new SojournError(
+      'ERR_SOJOURN_DATA_TOO_LARGE',
+      `Session data take ${Buffer.byteLength(text)} bytes when encoded, and maxDataSize is ${this.#options.maxSize}; keep in the session what belongs to the visit, and the rest in a database.`,
+    )
+  }
+
+  #join({ flash, aside }: Content<Data>, encoded: string): string {
+    return `${this.#options.schemaVersion}${writePreface(flash, aside)}\n${encoded}`
+  }
+
+  #fits(text: string): boolean {
+    const { maxSize } = this.#options
+    // No character takes more than three bytes for each of its UTF-16 units: most texts need no count.
+    return text.length * 3 <= maxSize || Buffer.byteLength(text) <= maxSize
   }
 
   /**
@@ -86,24 +99,25 @@ export class ContentFormat<Data> {
    * null where a schema, or another codec, may make something else of the text.
    */
   encodeAndCopy(content: Content<Data>): { readonly text: string; readonly copy: Content<Data> | null } {
-    const { codec, schema } = this.#options
-    const data = codec === json && schema === undefined ? copyJson(content.data) : undefined
-    if (data === undefined) return { text: this.encode(content), copy: null }
-    const { flash, aside } = content
-    const text = this.#textOf(content, JSON.stringify(data))
-    return { text, copy: { data: data as Data, flash: copyFlash(flash), aside } }
+    const copy = this.copyToStore(content)
+    if (copy === null) return { text: this.encode(content), copy }
+    const text = this.#textOf(copy, JSON.stringify(copy.data))
+    return { text, copy }
   }
 
-  #checkSize(text: string): void {
-    const { maxSize } = this.#options
-    // No character takes more than three bytes for each of its UTF-16 units: most texts need no count.
-    if (text.length * 3 <= maxSize) return
-    const size = Buffer.byteLength(text)
-    if (size <= maxSize) return
-    throw new SojournError(
-      'ERR_SOJOURN_DATA_TOO_LARGE',
-      `Session data take ${size} bytes when encoded, and maxDataSize is ${maxSize}; keep in the session what belongs to the visit, and the rest in a database.`,
-    )
+  /** That copy alone; null also where there is something that can't be stored, of which `encode` tells. */
+  copyToStore({ data, flash, aside }: Content<Data>): Content<Data> | null {
+    const { codec, schema } = this.#options
+    const copy = codec === json && schema === undefined ? copyJson(data) : undefined
+    return copy === undefined ? null : { data: copy as Data, flash: copyFlash(flash), aside }
+  }
+
+  /** The text of plain content; null where it can't be stored, for a reason that `encode` tells, or only `encode` knows its text. */
+  tryEncode(content: Content<Data>): string | null {
+    const copy = this.copyToStore(content)
+    if (copy === null) return null
+    const text = this.#join(copy, JSON.stringify(copy.data))
+    return this.#fits(text) ? text : null
   }
 
   /**

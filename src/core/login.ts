@@ -1,6 +1,6 @@
 import { mergeContent } from './adopt.ts'
 import type { Client } from './client.ts'
-import { readContent, type Rework } from './commit.ts'
+import { readContent, type Rework } from './compose.ts'
 import type { Content } from './content.ts'
 import { type Core, type DataCore, insert, land, limitsOf, readFresh, storeError } from './core.ts'
 import { contention, goneError, movedError, standingOf, tombstoneOver } from './ending.ts'

@@ -64,10 +64,14 @@ class Merge {
   }
 
   #objects(path: Path, base: Plain, theirs: Plain, mine: Plain): Plain {
-    const merged: Plain = {}
-    for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
-      const value = this.at([...path, key], own(base, key), own(theirs, key), own(mine, key))
-      if (value !== absent) setOwn(merged, key, value)
+    const merged: Plain = { ...theirs }
+    for (const key of new Set([...Object.keys(mine), ...Object.keys(base)])) {
+      const [started, made] = [own(base, key), own(mine, key)]
+      // Most keys of most merges: theirs is there already.
+      if (same(started, made)) continue
+      const value = this.at([...path, key], started, own(theirs, key), made)
+      if (value === absent) delete merged[key]
+      else setOwn(merged, key, value)
     }
     return merged
   }

@@ -1,6 +1,7 @@
 import { clientOf } from './client.ts'
 import { clientHint } from './client-hint.ts'
-import { asyncUpdate, type Change, type Committed, type Rework } from './commit.ts'
+import type { Committed } from './commit.ts'
+import { asyncUpdate, type Change, type Rework } from './compose.ts'
 import { type Content, takeMessages } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
@@ -404,8 +405,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
     const renewing = !isPublic && this.#isRenewalDue(now)
     if (!changed && !renewing && this.#toReseal() === null && !this.#isOverlong()) return this.#noteUse(now)
     // A commit may have had nothing to write after all, and so noted no use.
-    const taken = (committed: Committed<Data>): Maybe<void> => {
-      this.#take(committed)
+    const taken = ({ record, text, content, rework, secret }: Committed<Data>): Maybe<void> => {
+      this.#record = record
+      if (text !== null || content !== null) this.#copy.rebaseUnseen(record.id, text, content, rework)
+      if (secret !== null) this.#owe(record, secret)
       return this.#noteUse(this.#manager.core.clock.now())
     }
     let done: Maybe<Committed<Data>>
@@ -472,14 +475,10 @@ export class OpenSession<Data extends object> implements Session<Data> {
 
   async #commitData(update: ((data: Data) => unknown) | null): Promise<Committed<Data>> {
     const committed = await this.#guard(() => this.#manager.commits.commit(this.#change(this.#copy.isChanged, false, update)))
-    this.#take(committed)
-    return committed
-  }
-
-  #take({ record, text, content, rework, secret }: Committed<Data>): void {
+    const { record, text, content, rework } = committed
     this.#record = record
-    if (text !== null) this.#copy.rebase(record.id, text, content, rework)
-    if (secret !== null) this.#owe(record, secret)
+    if (text !== null || content !== null) this.#copy.rebase(record.id, text, content, rework)
+    return committed
   }
 
   /** After a store's answer that the session is gone, this request knows it too. */

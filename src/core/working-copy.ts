@@ -1,5 +1,5 @@
 import { adopt, sameContent } from './adopt.ts'
-import type { Rework } from './commit.ts'
+import { asItIs, type Rework } from './compose.ts'
 import type { Content, ContentFormat } from './content.ts'
 import type { RecentContent } from './recent-content.ts'
 import type { SessionRecord } from './store.ts'
@@ -20,6 +20,8 @@ export class WorkingCopy<Data extends object> {
   #text: string | null = null
   #base: Content<Data> | null = null
   #mine: Content<Data> | null = null
+  /** What is still to be made of `#mine`, by the next who looks: for most, nobody does. */
+  #rework: (() => void) | null = null
   /** The lists and objects of `#mine` that are our own, and may be changed in place. */
   #made: object[] = []
 
@@ -50,7 +52,7 @@ export class WorkingCopy<Data extends object> {
   }
 
   get isChanged(): boolean {
-    return this.#mine !== null && !sameContent(this.base(), this.#mine)
+    return this.#mine !== null && !sameContent(this.base(), this.content())
   }
 
   /** What the request started from. */
@@ -60,6 +62,7 @@ export class WorkingCopy<Data extends object> {
 
   /** What the request sees and changes. */
   content(): Content<Data> {
+    this.#rework?.()
     if (this.#mine === null) {
       this.#mine = this.#format.copy(this.base(), this.#made)
     }
@@ -67,14 +70,27 @@ export class WorkingCopy<Data extends object> {
   }
 
   /** This text, which decodes to `content`, was stored: changes count from there. What the handler changed while that was on its way stays a change. */
-  rebase(id: SessionId, text: string, content: Content<Data> | null, rework: Rework<Data>): void {
-    const mine = this.#mine
-    const next = mine === null ? null : rework(mine)
-    if (next !== null && next !== mine) this.become(next)
+  rebase(id: SessionId, text: string | null, content: Content<Data> | null, rework: Rework<Data>): void {
+    this.rebaseUnseen(id, text, content, rework)
+    this.#rework?.()
+  }
+
+  /** The same at the end of a request: what others wrote comes in only if somebody looks after all. */
+  rebaseUnseen(id: SessionId, text: string | null, content: Content<Data> | null, rework: Rework<Data>): void {
+    this.#rework?.()
+    if (this.#mine !== null && rework !== asItIs) {
+      const base = this.base()
+      this.#rework = () => {
+        this.#rework = null
+        const mine = this.#mine!
+        const next = rework(mine, base)
+        if (next !== mine) this.become(next)
+      }
+    }
     this.#record = null
     this.#text = text
     this.#base = content
-    if (content !== null) this.#recent?.keep(id, text, content)
+    if (text !== null && content !== null) this.#recent?.keep(id, text, content)
   }
 
   /** Back to the initial content, in the same objects. */
@@ -82,6 +98,7 @@ export class WorkingCopy<Data extends object> {
     this.#record = null
     this.#text = null
     this.#base = null
+    this.#rework = null
     if (this.#mine === null) return
     this.#base = this.#format.initial()
     this.become(this.#base)

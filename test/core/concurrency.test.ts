@@ -10,6 +10,7 @@ import { DelayedStore } from './delayed-store.ts'
 import { threeDocuments } from './edited-documents.ts'
 import { expectedMerge } from './merge-oracle.ts'
 import { Recorder } from './recorder.ts'
+import { Counted, Later, turn } from './store-over.ts'
 import { Visitor } from './visitor.ts'
 
 interface Data {
@@ -108,6 +109,41 @@ describe.each<[name: string, open: () => Store]>([
     expect(outcomes.map(({ status }, i) => (status === 'rejected' ? i : null)).filter((i) => i !== null)).toEqual([7])
     expect(outcomes[7]).toMatchObject({ reason: { code: 'ERR_SOJOURN_DATA_UNENCODABLE' } })
     expect((await visitor.read()).list).toHaveLength(20)
+  })
+
+  it('fail alone by update(), where one makes something of it that cannot be stored, even if a later one takes it away', async () => {
+    const { visitor } = await site(open())
+    const tabs = await Promise.all(numbers(20).map(async () => await visitor.open()))
+    const outcomes = await Promise.allSettled(
+      tabs.map(
+        async (session, i) =>
+          await session.update((data) => {
+            data.n += 1
+            if (i === 7) data.by['when'] = new Date()
+            else delete data.by['when']
+          }),
+      ),
+    )
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(1)
+    expect(outcomes[7]).toMatchObject({ reason: { code: 'ERR_SOJOURN_DATA_UNENCODABLE' } })
+    expect(await visitor.read()).toMatchObject({ n: 19, by: {} })
+  })
+
+  it('fail alone where there is no room for them, and the others keep what they append', async () => {
+    const { visitor } = await site(open(), { maxDataSize: '2 kB' })
+    const tabs = await Promise.all(numbers(20).map(async () => await visitor.open()))
+    const outcomes = await Promise.allSettled(
+      tabs.map(async (session, i) => {
+        session.data.list.push(i % 2 === 0 ? i : 'x'.repeat(400))
+        await session.save()
+        return session.data.list.length
+      }),
+    )
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    expect(refused.map(({ reason }) => (reason as { code: string }).code)).toEqual(Array(6).fill('ERR_SOJOURN_DATA_TOO_LARGE'))
+    const { list } = await visitor.read()
+    expect(list.filter((item) => typeof item === 'number')).toHaveLength(10)
+    expect(list).toHaveLength(15)
   })
 
   it('are told where they collide, by path, and the later one wins there alone', async () => {
@@ -211,6 +247,31 @@ describe('what requests at once cost', () => {
     expect(store.puts - before).toBe(2)
     expect((await visitor.read()).n).toBe(50)
   })
+
+  it.each<[name: string, open: () => Store]>([
+    ['at once', () => memory()],
+    ['later', () => new Later(memory())],
+  ])(
+    'is two writes for 200 that commit in one turn, and as many for those of the next turns, with a store that answers %s',
+    async (_when, open) => {
+      const store = new Counted(open())
+      const { visitor, told } = await site(store)
+      for (const turns of [1, 10]) {
+        const tabs = await Promise.all(numbers(200).map(async () => await visitor.open()))
+        const before = store.calls.put
+        const commits: Promise<unknown>[] = []
+        for (const [i, session] of tabs.entries()) {
+          if (i % (200 / turns) === 0) await turn()
+          session.data.by[`${turns}: ${i}`] = true
+          commits.push(session.commit())
+        }
+        await Promise.all(commits)
+        expect(store.calls.put - before).toBeLessThanOrEqual(3)
+      }
+      expect(Object.keys((await visitor.read()).by)).toHaveLength(400)
+      expect(told.conflicts).toEqual([])
+    },
+  )
 
   it('is nothing where they only read', async () => {
     const { visitor, store } = await site(new DelayedStore())
