@@ -9,9 +9,9 @@ interface Swept {
   readonly timer99: number
   readonly turn99: number
   readonly longest: number
-  /** Processor time of a turn, and of the whole, in ms. */
-  readonly processor99: number
-  readonly processorMost: number
+  /** For how long its thread ran in a turn, and the processor time of the whole, in ms. */
+  readonly running99: number
+  readonly runningMost: number
   readonly cpu: number
   /** The same without a sweep. */
   readonly idle99: number
@@ -27,7 +27,7 @@ export const row: Row = {
     'millisecond), and the time from one turn to the next. The same with nothing to sweep shows what the machine adds.',
   async run(tell) {
     tell(`  ${sessions.toLocaleString('en')} sessions`)
-    const { removed, timer99, turn99, longest, processor99, processorMost, cpu, idle99, idleLongest } = (await runTask('sweep', [
+    const { removed, timer99, turn99, longest, running99, runningMost, cpu, idle99, idleLongest } = (await runTask('sweep', [
       String(sessions),
     ])) as Swept
     if (removed < 0.09 * sessions || removed > 0.11 * sessions)
@@ -37,10 +37,10 @@ export const row: Row = {
       { what: 'turn of the event loop, p99', value: turn99, unit: 'ms', goal: { atMost: 5 } },
       { what: 'turn of the event loop, longest', value: longest, unit: 'ms', note: `${idleLongest.toFixed(2)} without a sweep` },
       {
-        what: 'processor time of a turn, p99',
-        value: processor99,
+        what: 'running in a turn, p99',
+        value: running99,
         unit: 'ms',
-        note: `${processorMost.toFixed(2)} at most; of all threads, whatever else the machine does`,
+        note: `${runningMost.toFixed(2)} at most; without the time in which another thread or process had the core`,
       },
       {
         what: 'processor time',

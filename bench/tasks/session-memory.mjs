@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createSessions } from '../../dist/index.js'
 import { memory } from '../../dist/stores/memory.js'
 import { dataOf, logIn, payloadOf, recordLike } from './sessions.mjs'
+import { threadTime } from './thread-time.mjs'
 
 const [how, count] = [process.argv[2], Number(process.argv[3])]
 
@@ -20,7 +21,7 @@ await logIn(sessions, 0)
 const sample = (await store.list().next()).value
 const before = used()
 let payload = 0
-/** Puts that took long: their time in the processor, of all threads, which leaves out what else the machine does. */
+/** Puts that took long by the clock, and for how much of that their thread ran. */
 const long = []
 const collections = []
 new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] })
@@ -34,27 +35,28 @@ if (how === 'manager') {
   for (let index = 1; index < count; index++) {
     const record = recordLike(sample, index, start + Math.floor((index / count) * 1_800_000))
     payload += payloadOf(record)
-    const at = performance.now()
-    const began = process.cpuUsage()
+    const began = threadTime()
+    const from = performance.now()
     void store.put(record, 0)
-    const { user, system } = process.cpuUsage(began)
-    if (user + system > 300) long.push({ ms: (user + system) / 1000, from: at, to: performance.now() })
+    const to = performance.now()
+    if (to - from > 0.3) long.push({ from, to, ran: threadTime() - began })
   }
 }
 const bytes = (used() - before) / (count - 1)
 await wait(50)
 /** Whether the garbage collector ran meanwhile, which goes by what the whole process allocates. */
 const isCollected = ({ from, to }) => collections.some(({ startTime, duration }) => startTime < to && startTime + duration > from)
-const longest = (pauses) => Math.max(0, ...pauses.map(({ ms }) => ms))
+const longest = (puts) => Math.max(0, ...puts.map(({ ran }) => ran))
 console.log(
   JSON.stringify({
     bytes,
     payload: payload / (count - 1),
     head: sample.head.length,
     resident: process.memoryUsage.rss() / count,
-    longest: longest(long.filter((pause) => !isCollected(pause))),
+    longest: longest(long.filter((put) => !isCollected(put))),
     longestCollected: longest(long.filter(isCollected)),
-    over5: long.filter(({ ms }) => ms > 5).length,
+    over5: long.filter(({ ran }) => ran > 5).length,
+    over5ByClock: long.filter(({ from, to }) => to - from > 5).length,
     left: store.get(sample.id) === null ? 0 : count,
   }),
 )

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createSessions } from '../../dist/index.js'
 import { memory } from '../../dist/stores/memory.js'
 import { logIn, recordLike } from './sessions.mjs'
+import { threadTime } from './thread-time.mjs'
 
 const count = Number(process.argv[2])
 let now = Date.now()
@@ -18,24 +19,24 @@ for (let index = 1; index < count; index++) void store.put(recordLike(sample, in
 async function delays(work) {
   const histogram = monitorEventLoopDelay({ resolution: 1 })
   const turns = []
-  const processor = []
-  let used = process.cpuUsage()
+  const running = []
+  let ran = threadTime()
   let last = performance.now()
   let going = true
   const turn = () => {
     const time = performance.now()
     turns.push(time - last)
     last = time
-    const { user, system } = process.cpuUsage(used)
-    processor.push((user + system) / 1000)
-    used = process.cpuUsage()
+    running.push(threadTime() - ran)
+    ran = threadTime()
     if (going) setImmediate(turn)
   }
   await wait(100)
   histogram.enable()
   last = performance.now()
   setImmediate(turn)
-  const began = (used = process.cpuUsage())
+  ran = threadTime()
+  const began = process.cpuUsage()
   const done = await work()
   const { user, system } = process.cpuUsage(began)
   going = false
@@ -46,8 +47,8 @@ async function delays(work) {
     timer99: histogram.percentile(99) / 1e6 - 1,
     turn99: at(turns, 0.99),
     longest: at(turns, 1),
-    processor99: at(processor, 0.99),
-    processorMost: at(processor, 1),
+    running99: at(running, 0.99),
+    runningMost: at(running, 1),
     cpu: (user + system) / 1000,
   }
 }

@@ -3,7 +3,13 @@ import { SojournError } from './errors.ts'
 import { decodeTombstone } from './head.ts'
 import type { Swept } from './store.ts'
 
-const batchSize = 200
+// A store that answers at once holds the event loop for a whole batch; for one that answers later each batch is a round trip. So a
+// sweep begins with small ones, and goes by how long they hold the loop. A statement in a database file costs much by itself: no
+// batch is smaller.
+const smallestBatch = 25
+const largestBatch = 200
+/** How long a batch may hold the event loop before the next is smaller, in ms. */
+const longestTurn = 1
 const clockTolerance = 30_000
 // Node's timers take a longer one for none at all.
 const longestTimer = 2 ** 31 - 1
@@ -48,20 +54,28 @@ export class Sweeper {
     const { events } = this.#core
     await this.#checkClock()
     let count = 0
+    let limit = smallestBatch
     for (let more = true; more && !this.#closed;) {
-      const swept = await this.#batch()
+      const began = performance.now()
+      const batch = this.#batch(limit)
+      const asked = performance.now()
+      const swept = await batch
+      const answered = performance.now()
       for (const { id, userId, head } of swept.removed) if (decodeTombstone(head) === null) events.emit('expired', { id, userId })
       count += swept.removed.length
       ;({ more } = swept)
+      const held = asked - began + (performance.now() - answered)
+      if (held > longestTurn) limit = Math.max(limit / 2, smallestBatch)
+      else if (held < longestTurn / 2) limit = Math.min(2 * limit, largestBatch)
       if (more) await new Promise((resolve) => setImmediate(resolve))
     }
     return count
   }
 
-  async #batch(): Promise<Swept> {
+  async #batch(limit: number): Promise<Swept> {
     const { store, clock } = this.#core
     try {
-      return await store.sweep(clock.now(), batchSize)
+      return await store.sweep(clock.now(), limit)
     } catch (cause) {
       throw storeError(store, cause)
     }

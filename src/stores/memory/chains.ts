@@ -1,4 +1,5 @@
 import type { Blocks } from './blocks.ts'
+import type { Format } from './format.ts'
 
 // How many entries a chain has on average: longer ones cost time, shorter ones memory.
 const load = 2
@@ -9,6 +10,8 @@ const load = 2
  */
 export abstract class Chains {
   protected readonly blocks: Blocks
+  protected readonly format: Format
+  protected readonly seed: number
   /** What the chains take beside their entries. */
   taken = 0
 
@@ -20,9 +23,14 @@ export abstract class Chains {
   #split = 0
   #entries = 0
 
-  /** @param part how many chains are added at a time to memory; a power of two */
-  constructor(blocks: Blocks, part: number) {
+  /**
+   * @param part how many chains are added at a time to memory; a power of two
+   * @param seed of the hashes, so that nobody can choose what falls into one chain
+   */
+  constructor(blocks: Blocks, part: number, format: Format, seed: number) {
     this.blocks = blocks
+    this.format = format
+    this.seed = seed
     this.#partShift = Math.log2(part)
     this.#partMask = part - 1
     this.#mask = part - 1

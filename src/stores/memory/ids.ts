@@ -1,7 +1,5 @@
 import { bits24 } from './base64url.ts'
-import type { Blocks } from './blocks.ts'
 import { Chains } from './chains.ts'
-import type { Format } from './format.ts'
 import { hashText } from './hash.ts'
 import { CHAIN, ID, META, ODD } from './layout.ts'
 
@@ -12,14 +10,6 @@ export class Ids extends Chains {
   two = 0
   three = 0
   isOdd = false
-  readonly #format: Format
-  readonly #seed: number
-
-  constructor(blocks: Blocks, part: number, format: Format, seed: number) {
-    super(blocks, part)
-    this.#format = format
-    this.#seed = seed
-  }
 
   /** @returns 0 when no record has it */
   find(id: string): number {
@@ -32,7 +22,7 @@ export class Ids extends Chains {
       const at = address & mask
       if (own[at + ID] === one && own[at + ID + 1] === two && own[at + ID + 2] === three) {
         const isOdd = (own[at + META]! & ODD) !== 0
-        if (isOdd === this.isOdd && (!isOdd || this.#format.isNamed(address, ODD, id))) return address
+        if (isOdd === this.isOdd && (!isOdd || this.format.isNamed(address, ODD, id))) return address
       }
       address = own[at + CHAIN]!
     }
@@ -71,7 +61,7 @@ export class Ids extends Chains {
   }
 
   #hash(one: number, two: number, three: number): number {
-    const mixed = Math.imul(one ^ this.#seed, 0x85ebca6b) ^ Math.imul(two, 0xc2b2ae35) ^ three
+    const mixed = Math.imul(one ^ this.seed, 0x85ebca6b) ^ Math.imul(two, 0xc2b2ae35) ^ three
     const hash = Math.imul(mixed ^ (mixed >>> 15), 0x27d4eb2d)
     return hash ^ (hash >>> 13)
   }
@@ -89,7 +79,7 @@ export class Ids extends Chains {
       }
     }
     this.isOdd = true
-    this.one = hashText(id, this.#seed)
+    this.one = hashText(id, this.seed)
     this.two = hashText(id, this.one)
     this.three = hashText(id, this.two)
   }

@@ -33,6 +33,11 @@ export class Shapes {
   /** The last shape of the heads of each length; 0 for none. */
   readonly #byLength = new Uint8Array(longestHead + 1)
   readonly #head = Buffer.alloc(longestHead)
+  // Where a packer is: what it writes into, where, and the bits that are not written yet.
+  #into: Uint8Array = this.#text
+  #at = 0
+  #held = 0
+  #bits = 0
 
   /** Writes a head's runs at `at`. @returns its shape, which says how long they are; 0 when it has none, and is to be kept whole */
   pack(head: string, into: Uint8Array, at: number): number {
@@ -93,10 +98,8 @@ export class Shapes {
   /** Packs the runs, if the head has this shape. */
   #fits(text: Uint8Array, headLength: number, into: Uint8Array, start: number): boolean {
     const head = this.#head
-    let at = start
     let i = 0
-    let held = 0
-    let bits = 0
+    this.#begin(into, start)
     for (let place = 0; place < text.length; place++) {
       const code = text[place]!
       if (code < run) {
@@ -104,28 +107,10 @@ export class Shapes {
         continue
       }
       const end = i + code - run
-      if (end > headLength) return false
-      for (let fours = bits === 0 ? (end - i) >> 2 : 0; fours > 0; fours--) {
-        const four = (values[head[i]!]! << 18) | (values[head[i + 1]!]! << 12) | (values[head[i + 2]!]! << 6) | values[head[i + 3]!]!
-        if (four < 0) return false
-        into[at] = four >>> 16
-        into[at + 1] = four >>> 8
-        into[at + 2] = four
-        at += 3
-        i += 4
-      }
-      for (; i < end; i++) {
-        const value = values[head[i]!]!
-        if (value < 0) return false
-        held = ((held & 0xff) << 6) | value
-        bits += 6
-        if (bits >= 8) {
-          bits -= 8
-          into[at++] = held >>> bits
-        }
-      }
+      if (end > headLength || !this.#pack(i, end)) return false
+      i = end
     }
-    if (bits > 0) into[at] = held << (8 - bits)
+    this.#end()
     return i === headLength
   }
 
@@ -135,9 +120,7 @@ export class Shapes {
     const text = this.#text
     let length = 0
     let hash = 0
-    let at = start
-    let held = 0
-    let bits = 0
+    this.#begin(into, start)
     for (let i = 0; i < headLength;) {
       let end = i
       while (end < headLength && end - i < longestRun && values[head[end]!]! >= 0) end++
@@ -145,22 +128,8 @@ export class Shapes {
         const code = run + end - i
         text[length++] = code
         hash = Math.imul(hash ^ code, 0x01000193)
-        for (let fours = bits === 0 ? (end - i) >> 2 : 0; fours > 0; fours--) {
-          const four = (values[head[i]!]! << 18) | (values[head[i + 1]!]! << 12) | (values[head[i + 2]!]! << 6) | values[head[i + 3]!]!
-          into[at] = four >>> 16
-          into[at + 1] = four >>> 8
-          into[at + 2] = four
-          at += 3
-          i += 4
-        }
-        for (; i < end; i++) {
-          held = ((held & 0xff) << 6) | values[head[i]!]!
-          bits += 6
-          if (bits >= 8) {
-            bits -= 8
-            into[at++] = held >>> bits
-          }
-        }
+        this.#pack(i, end)
+        i = end
       } else {
         if (end === i) end++
         for (; i < end; i++) {
@@ -170,8 +139,53 @@ export class Shapes {
         }
       }
     }
-    if (bits > 0) into[at++] = held << (8 - bits)
-    return this.#numberOf(hash ^ (hash >>> 15), length, at - start)
+    return this.#numberOf(hash ^ (hash >>> 15), length, this.#end() - start)
+  }
+
+  #begin(into: Uint8Array, at: number): void {
+    this.#into = into
+    this.#at = at
+    this.#held = this.#bits = 0
+  }
+
+  /** Packs these characters of the head. @returns false when one is none of base64url */
+  #pack(from: number, end: number): boolean {
+    const head = this.#head
+    const into = this.#into
+    let at = this.#at
+    let held = this.#held
+    let bits = this.#bits
+    let i = from
+    // Most are four characters of three whole bytes.
+    for (let fours = bits === 0 ? (end - i) >> 2 : 0; fours > 0; fours--) {
+      const four = (values[head[i]!]! << 18) | (values[head[i + 1]!]! << 12) | (values[head[i + 2]!]! << 6) | values[head[i + 3]!]!
+      if (four < 0) return false
+      into[at] = four >>> 16
+      into[at + 1] = four >>> 8
+      into[at + 2] = four
+      at += 3
+      i += 4
+    }
+    for (; i < end; i++) {
+      const value = values[head[i]!]!
+      if (value < 0) return false
+      held = ((held & 0xff) << 6) | value
+      bits += 6
+      if (bits >= 8) {
+        bits -= 8
+        into[at++] = held >>> bits
+      }
+    }
+    this.#at = at
+    this.#held = held
+    this.#bits = bits
+    return true
+  }
+
+  /** @returns where what was packed ends */
+  #end(): number {
+    if (this.#bits > 0) this.#into[this.#at++] = this.#held << (8 - this.#bits)
+    return this.#at
   }
 
   #numberOf(hash: number, length: number, packed: number): number {

@@ -1,23 +1,12 @@
-import type { Blocks } from './blocks.ts'
 import { Chains } from './chains.ts'
-import type { Format } from './format.ts'
 import { hashText } from './hash.ts'
 import { FIRST, META, USER, USER_NEXT, USER_PREV } from './layout.ts'
 
 /** Which records a user has: a list through the records, whose first stands for the user in the table. */
 export class Users extends Chains {
-  readonly #format: Format
-  readonly #seed: number
-
-  constructor(blocks: Blocks, part: number, format: Format, seed: number) {
-    super(blocks, part)
-    this.#format = format
-    this.#seed = seed
-  }
-
   /** The first of a user's records; 0 when there is none. */
   firstOf(userId: string): number {
-    return this.#find(userId, hashText(userId, this.#seed))
+    return this.#find(userId, hashText(userId, this.seed))
   }
 
   /** The next record of the same user; 0 after the last. */
@@ -26,7 +15,7 @@ export class Users extends Chains {
   }
 
   insert(address: number, userId: string, mayGrow: boolean): void {
-    const hash = hashText(userId, this.#seed)
+    const hash = hashText(userId, this.seed)
     const first = this.#find(userId, hash)
     if (first === 0) {
       this.#set(address, META, this.#get(address, META) | FIRST)
@@ -65,7 +54,7 @@ export class Users extends Chains {
   }
 
   protected override hashOf(address: number): number {
-    return this.#format.hashOfUser(address, this.#seed)
+    return this.format.hashOfUser(address, this.seed)
   }
 
   protected override next(address: number): number {
@@ -78,7 +67,7 @@ export class Users extends Chains {
 
   #find(userId: string, hash: number): number {
     let address = this.first(hash)
-    while (address !== 0 && !this.#format.isNamed(address, USER, userId)) address = this.next(address)
+    while (address !== 0 && !this.format.isNamed(address, USER, userId)) address = this.next(address)
     return address
   }
 

@@ -168,13 +168,15 @@ test.each(['overwrite', 'rewrite'] as const)('%s: while it leaves an eighth of i
   let record = first
   const write = (length: number): boolean => {
     const next = after(record, { data: 'y'.repeat(length), head: first.head })
-    records.use(address, record.id)
+    // It is in use from the second time on.
+    for (let time = 0; time < 2; time++) records.use(address, record.id)
     records.encode(next)
     const stays = records[way](address, next)
     if (stays) record = next
     // Another takes its place among those in use, so that it is read from its bytes.
     const other = newRecord({ id: `AAAAAAAAAAAA${first.id.slice(-4)}` })
     insert(other)
+    records.use(records.find(other.id), other.id)
     expect(records.look(address, record.id)).toEqual(record)
     records.remove(records.find(other.id))
     return stays

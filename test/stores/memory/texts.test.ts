@@ -3,9 +3,13 @@ import type { SessionRecord, Store, Swept } from '../../../src/core/store.ts'
 import { memory } from '../../../src/stores/memory.ts'
 import { after, collect, newId, newRecord, start, touchOf } from '../../../src/testing/store-cases/rule.ts'
 
-/** Enough others that a record is no more among those kept as objects, and must come from its bytes. */
+/** Enough others in use that a record is no more among those kept as objects, and must come from its bytes. */
 function cool(store: Store): void {
-  for (let index = 0; index < 200; index++) void store.put(newRecord({ userId: 'cooling' }), 0)
+  for (let index = 0; index < 200; index++) {
+    const other = newRecord({ userId: 'cooling' })
+    void store.put(other, 0)
+    void store.get(other.id)
+  }
 }
 
 function bytesStore(): Store {
@@ -188,14 +192,25 @@ test('a record in use is the same object at each get, until it is written or tou
   const store = memory()
   const record = newRecord()
   void store.put(record, 0)
-  expect(store.get(record.id)).toBe(record)
+  const got = store.get(record.id)
+  expect(got).toEqual(record)
+  expect(store.get(record.id)).toBe(got)
   void store.touch([touchOf(record)])
   const touched = store.get(record.id)
-  expect(touched).not.toBe(record)
+  expect(touched).not.toBe(got)
   expect(store.get(record.id)).toBe(touched)
   const next = after(record, { data: 'next' })
   void store.put(next, record.version)
   expect(store.get(record.id)).toBe(next)
+})
+
+test('a flood of sessions that come once does not cost one in use its object', () => {
+  const store = bytesStore()
+  const record = newRecord()
+  void store.put(record, 0)
+  const got = store.get(record.id)
+  for (let index = 0; index < 500; index++) void store.put(newRecord(), 0)
+  expect(store.get(record.id)).toBe(got)
 })
 
 test('data of megabytes come back, grow, shrink, and leave their room', () => {
