@@ -1,4 +1,4 @@
-import { reached, tableOf } from './report/table.ts'
+import { measured, reached, tableOf } from './report/table.ts'
 import * as express from './rows/express.ts'
 import * as nodeHttp from './rows/node-http.ts'
 import type { Finding } from './row.ts'
@@ -8,7 +8,7 @@ const enough = 0.9
 
 /** The findings that are below nine tenths of their goals. */
 export function slowOf(findings: readonly Finding[]): readonly Finding[] {
-  return findings.filter(({ value, goal }) => goal !== undefined && 'atLeast' in goal && value < enough * goal.atLeast)
+  return findings.filter(({ value, goal }) => goal !== undefined && 'atLeast' in goal && (value ?? 0) < enough * goal.atLeast)
 }
 
 /**
@@ -27,7 +27,7 @@ export async function quick(tell: (line: string) => void): Promise<boolean> {
   }
   console.log(`\n${tableOf(findings)}\n`)
   const slow = slowOf(findings)
-  for (const { what, value } of slow) console.log(`${what} is ${value.toFixed(3)}, below nine tenths of its goal.`)
+  for (const finding of slow) console.log(`${finding.what} is ${measured(finding)}, below nine tenths of its goal.`)
   if (slow.length === 0)
     console.log(`Each is above nine tenths of its goal${findings.every((one) => reached(one) !== false) ? ', and reaches it' : ''}.`)
   return slow.length === 0

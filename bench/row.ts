@@ -2,7 +2,8 @@
 export interface Finding {
   /** What was measured: 'sojourn, R', 'express-session + connect-redis, W'. */
   readonly what: string
-  readonly value: number
+  /** null: it could not be measured, and the note says why. */
+  readonly value: number | null
   /** '× bare', 'bytes a session', 'ms'. */
   readonly unit: string
   /** Absent where the figure stands for comparison only. */

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { built } from '../../test/services/cache.ts'
 import { findProgram, runQuietly } from '../../test/services/programs.ts'
-import type { Mode } from './server.ts'
+import type { Mode } from './program.ts'
 
 /** A language's session library, and the server that it is measured on. */
-export interface Language {
+export interface Peer {
   /** What it is called with its sessions in memory and in Redis. */
   readonly names: Readonly<Record<Exclude<Mode, 'bare'>, string>>
   /** The server without sessions: 'net/http'. */
@@ -42,16 +42,7 @@ async function said(program: string, argument: string, pattern: RegExp): Promise
   return pattern.exec(stdout + stderr)?.[1] ?? 'unknown'
 }
 
-export const node: Language = {
-  names: { memory: 'sojourn, memory', redis: 'sojourn, Redis' },
-  bare: 'node:http',
-  needs: [],
-  warmUp: 50_000,
-  build: async () => [process.execPath, fileURLToPath(here('sojourn.mjs'))],
-  versions: async () => `sojourn ${found('../../package.json', /"version": "(.*)"/g)}, Node ${process.versions.node}`,
-}
-
-const go: Language = {
+const go: Peer = {
   names: { memory: 'scs, memory', redis: 'scs, Redis' },
   bare: 'net/http',
   needs: ['go'],
@@ -67,7 +58,7 @@ const go: Language = {
   versions: async () => `scs ${found('scs/go.mod', /scs\/v2 v(\S+)/g)}, Go ${await said('go', 'version', /go(\d\S+)/)}`,
 }
 
-const rust: Language = {
+const rust: Peer = {
   names: { memory: 'tower-sessions, memory', redis: 'tower-sessions, Redis' },
   bare: 'axum',
   needs: ['cargo', 'rustc'],
@@ -93,7 +84,7 @@ const rust: Language = {
   },
 }
 
-const java: Language = {
+const java: Peer = {
   names: { memory: "Tomcat's own sessions, memory", redis: 'Spring Session, Redis' },
   bare: 'Spring MVC on Tomcat',
   needs: ['mvn', 'javac', 'java'],
@@ -118,9 +109,9 @@ const java: Language = {
 }
 
 /** The peers, in the order of the results. */
-export const peers: readonly Language[] = [go, rust, java]
+export const peers: readonly Peer[] = [go, rust, java]
 
 /** @returns the first program that it needs and that is not there */
-export function missing({ needs }: Language): string | null {
+export function missing({ needs }: Peer): string | null {
   return needs.find((name) => findProgram(name) === null) ?? null
 }

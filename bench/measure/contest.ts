@@ -1,21 +1,33 @@
-import { Server } from './server.ts'
+import { type Loadable, Server } from './server.ts'
 import { settings } from './settings.ts'
 import { pairedRatio, spreadOf, type Spread } from './statistics.ts'
 import { Visitor } from './visitor.ts'
 import { type Client, load, type Load } from './wrk.ts'
 
 /** One of the servers that are compared. */
-export interface Entrant {
+export type Entrant = Participant & (Listed | Foreign)
+
+interface Participant {
   /** 'express-session + connect-redis' */
   readonly name: string
-  /** The program: bench/servers/<program>.mjs */
-  readonly program: string
-  readonly library: string
-  readonly settings?: Readonly<Record<string, unknown>>
   /** 'nothing' does no session's work, 'text' no more than to keep one; 'client' keeps sessions in cookies. @default 'server' */
   readonly keeps?: 'nothing' | 'text' | 'server' | 'client'
   /** What its clients say of themselves, beside the cookie. @default nothing */
   readonly headers?: Readonly<Record<string, string>>
+  /** How many requests of each kind it answers before it is as fast as it will be, where two seconds may not do: for half a minute at most. */
+  readonly warmUp?: number
+}
+
+interface Listed {
+  /** The program: bench/servers/<program>.mjs */
+  readonly program: string
+  readonly library: string
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+interface Foreign {
+  /** Starts a program of another language. */
+  readonly start: () => Promise<Loadable>
 }
 
 /** R reads one value of a session, W changes one. */
@@ -38,7 +50,7 @@ export interface ContestOptions {
 
 interface Runner {
   readonly entrant: Entrant
-  readonly server: Server
+  readonly server: Loadable
   readonly visitors: readonly Visitor[]
   readonly client: Client
   readonly measured: Record<Kind, Measured[]>
@@ -58,11 +70,11 @@ interface Measured {
  */
 export async function contest(options: ContestOptions): Promise<Contest> {
   const { entrants, tell, sessions = 1, core } = options
-  const servers: Server[] = []
+  const servers: Loadable[] = []
   try {
     const runners: Runner[] = []
     for (const entrant of entrants) {
-      const server = await Server.start({ program: entrant.program, settings: { library: entrant.library, ...entrant.settings }, core })
+      const server = await start(entrant, core)
       servers.push(server)
       const visitors = await begin(entrant, server, sessions)
       const client = { cookies: visitors.map(({ cookie }) => cookie), headers: entrant.headers ?? {} }
@@ -72,7 +84,7 @@ export async function contest(options: ContestOptions): Promise<Contest> {
     const { cookies } = runners.find(({ visitors }) => visitors.length > 0)!.client
     const all = runners.map((runner) => (runner.visitors.length > 0 ? runner : { ...runner, client: { ...runner.client, cookies } }))
     tell(`  ${entrants.map(({ name }) => name).join(' · ')}: each does its work`)
-    for (const kind of kinds) for (const runner of all) await give(runner, kind, 2)
+    for (const kind of kinds) for (const runner of all) await warmUp(runner, kind)
     for (let round = 1; round <= settings.rounds; round++) {
       for (const kind of kinds) {
         for (const runner of round % 2 === 1 ? all : all.toReversed()) runner.measured[kind].push(await measure(runner, kind))
@@ -86,6 +98,17 @@ export async function contest(options: ContestOptions): Promise<Contest> {
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
   }
+}
+
+async function start(entrant: Entrant, core: number | 'any' | undefined): Promise<Loadable> {
+  if ('start' in entrant) return await entrant.start()
+  return await Server.start({ program: entrant.program, settings: { library: entrant.library, ...entrant.settings }, core })
+}
+
+async function warmUp(runner: Runner, kind: Kind): Promise<void> {
+  let { requests } = await give(runner, kind, 2)
+  // Compilers count.
+  for (let times = 1; requests < (runner.entrant.warmUp ?? 0) && times < 15; times++) requests += (await give(runner, kind, 2)).requests
 }
 
 async function give(runner: Runner, kind: Kind, seconds: number): Promise<Load> {
@@ -103,7 +126,7 @@ async function measure(runner: Runner, kind: Kind): Promise<Measured> {
 }
 
 /** Begins the sessions, and sees that what is read is in them and that what is written stays. */
-async function begin({ keeps = 'server', name, headers }: Entrant, server: Server, sessions: number): Promise<readonly Visitor[]> {
+async function begin({ keeps = 'server', name, headers }: Entrant, server: Loadable, sessions: number): Promise<readonly Visitor[]> {
   if (keeps === 'nothing') return []
   const visitors = Array.from({ length: sessions }, () => new Visitor(server.origin, headers))
   for (const visitor of visitors) {

@@ -23,9 +23,14 @@ function noteOf(contest: Contest, name: string, over: string, kind: Kind): strin
   const kept = contest.kept(name)
   const parts = [
     `${Math.round(rate).toLocaleString('en')} requests a second`,
-    `${cost.toFixed(1)} µs of processor each, ${contest.cost(over, kind).toFixed(1)} for 1 ×`,
-    // Far below 100, the server waited: for its database, or because others had its core.
-    `busy ${Math.round((rate * cost) / 1e4)} %`,
+    // A program of another language tells it by the system, where that does.
+    ...(Number.isFinite(cost)
+      ? [
+          `${cost.toFixed(1)} µs of processor each, ${contest.cost(over, kind).toFixed(1)} for 1 ×`,
+          // Far below 100, the server waited: for its database, or because others had its core.
+          `busy ${Math.round((rate * cost) / 1e4)} %`,
+        ]
+      : []),
     ...(kind === 'W' && kept !== null && kept < 1
       ? [`${((1 - kept) * 100).toPrecision(2)} % of its counts overwritten by others at once`]
       : []),

@@ -3,6 +3,14 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onCore, serverCore } from './cores.ts'
 
+/** What load is put on. */
+export interface Loadable {
+  readonly origin: string
+  /** What its process has used of processors until now, with all its threads, in µs. */
+  cpu(): number | Promise<number>
+  stop(): Promise<void>
+}
+
 export interface ServerOptions {
   /** 'express': the program is bench/servers/express.mjs. */
   readonly program: string
@@ -15,7 +23,7 @@ export interface ServerOptions {
 }
 
 /** A server in a process of its own, which ends with this one. */
-export class Server {
+export class Server implements Loadable {
   readonly origin: string
   readonly #child: ChildProcess
   readonly #ended: Promise<never>
@@ -42,7 +50,6 @@ export class Server {
     this.origin = origin
   }
 
-  /** What its process has used of processors until now, with all its threads, in µs. */
   async cpu(): Promise<number> {
     return ((await this.ask('cpu')) as { cpu: number }).cpu
   }

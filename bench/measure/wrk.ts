@@ -32,7 +32,9 @@ const run = promisify(execFile)
 export async function load(url: string, { cookies, headers }: Client, seconds: number): Promise<Load> {
   const single = cookies.length === 1 ? { Cookie: cookies[0] } : {}
   const said = Object.entries({ ...headers, ...single }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const [program, ...args] = onCore(loadCore, ['wrk', '-t1', `-c${settings.connections}`, `-d${seconds}s`, ...said, '-s', script, url])
+  // By wrk's own limit of two seconds, a machine that stalls once would make a server fail that is only slow.
+  const limits = [`-c${settings.connections}`, `-d${seconds}s`, '--timeout', '30s']
+  const [program, ...args] = onCore(loadCore, ['wrk', '-t1', ...limits, ...said, '-s', script, url])
   const { stdout } = await run(program, [...args, '--', ...cookies])
   const counted = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Record<
     'requests' | 'duration' | 'refused' | 'broken' | 'p50' | 'p99',

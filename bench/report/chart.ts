@@ -32,20 +32,20 @@ export function chartsOf(results: readonly Result[]): readonly Chart[] {
 function barsOf(name: string, title: string, findings: readonly Finding[]): Chart[] {
   const values = findings.flatMap(({ what, value, unit }) => {
     const [, entrant, kind] = /^(.*), ([RW])$/.exec(what) ?? []
-    return unit === '× bare' && entrant !== undefined ? [{ name: entrant, kind: kind!, value }] : []
+    return unit.startsWith('× bare') && entrant !== undefined && value !== null ? [{ name: entrant, kind: kind!, value }] : []
   })
   return values.length === 0 ? [] : [{ name, title, shape: 'bars', unit: 'throughput, × the bare server', values }]
 }
 
 function linesOf(row: string, title: string, findings: readonly Finding[]): Chart[] {
-  const points = findings.filter((finding) => finding.point !== undefined)
+  const points = findings.flatMap(({ unit, value, point }) => (point === undefined || value === null ? [] : [{ unit, value, point }]))
   const units = [...new Set(points.map(({ unit }) => unit))]
   return units.map((unit, index) => ({
     name: index === 0 ? row : `${row}-${index + 1}`,
     title,
     shape: 'lines',
     unit,
-    values: points.filter((one) => one.unit === unit).map(({ value, point }) => ({ value, name: point!.line, sessions: point!.sessions })),
+    values: points.filter((one) => one.unit === unit).map(({ value, point }) => ({ value, name: point.line, sessions: point.sessions })),
   }))
 }
 

@@ -4,7 +4,7 @@ import { versions } from '../measure/databases.ts'
 import type { Finding, Row } from '../row.ts'
 import { type Chart, chartsOf, draw, folder } from './chart.ts'
 import { conditions } from './machine.ts'
-import { figure, goalOf, reached, tableOf } from './table.ts'
+import { goalOf, measured, reached, tableOf } from './table.ts'
 
 /** What measuring one row came to. */
 export interface Result {
@@ -47,10 +47,10 @@ function goals(results: readonly Result[]): string {
     if (failure !== null) return [`| [${row.title}](#${row.name}) | | | | **failed** |`]
     return findings
       .filter(({ goal }) => goal !== undefined)
-      .map((finding) => {
-        const { what, value, unit } = finding
-        return `| [${row.title}](#${row.name}) | ${what} | ${goalOf(finding)} | ${figure(value)} ${unit} | ${reached(finding) ? 'yes' : '**missed**'} |`
-      })
+      .map(
+        (finding) =>
+          `| [${row.title}](#${row.name}) | ${finding.what} | ${goalOf(finding)} | ${measured(finding)} | ${reached(finding) ? 'yes' : '**missed**'} |`,
+      )
   })
   return ['| where | what | goal | measured | reached |', '| --- | --- | --- | --- | --- |', ...lines].join('\n')
 }

@@ -3,6 +3,7 @@ import type { Finding } from '../row.ts'
 /** 'yes', 'missed', or nothing where there is no goal. */
 export function reached({ value, goal }: Finding): boolean | null {
   if (goal === undefined) return null
+  if (value === null) return false
   return 'atLeast' in goal ? value >= goal.atLeast : value <= goal.atMost
 }
 
@@ -12,14 +13,19 @@ export function goalOf({ goal }: Finding): string {
   return 'atLeast' in goal ? `≥ ${figure(goal.atLeast)}` : `≤ ${figure(goal.atMost)}`
 }
 
+/** '0.853 × bare' */
+export function measured({ value, unit }: Finding): string {
+  return value === null ? '**not measured**' : `${figure(value)} ${unit}`
+}
+
 /** Findings as a Markdown table, whose columns are aligned for whoever reads it as it is. */
 export function tableOf(findings: readonly Finding[]): string {
   const rows = findings.map((finding) => {
-    const { what, value, unit, spread, note = '' } = finding
+    const { what, spread, note = '' } = finding
     const isReached = reached(finding)
     return [
       what,
-      `${figure(value)} ${unit}`,
+      measured(finding),
       spread === undefined ? '' : `${figure(spread[0])} to ${figure(spread[1])}`,
       goalOf(finding),
       isReached === null ? '' : isReached ? 'yes' : '**missed**',

@@ -1,8 +1,10 @@
 import { filledDisk } from '../measure/filled-disk.ts'
+import { pairedRatio, spreadOf } from '../measure/statistics.ts'
 import { runTask } from '../measure/task.ts'
-import type { Row } from '../row.ts'
+import type { Finding, Row } from '../row.ts'
 
-const sessions = 10_000_000
+const few = 100_000
+const many = 10_000_000
 const rounds = 15
 
 interface Started {
@@ -15,33 +17,37 @@ export const row: Row = {
   title: 'How long it takes to start',
   method:
     `Fresh processes, ${rounds} of each kind in turns, medians: from the first line of the program to the end of \`createSessions()\`, the import included; the same with ` +
-    `a disk store of ${sessions.toLocaleString('en')} sessions, to the end of its first read. Beside it, the whole life of such a process, and of one that does nothing.`,
+    `a disk store of ${few.toLocaleString('en')} and of ${many.toLocaleString('en')} sessions, to the end of its first read: what scanned them would take the longer the more ` +
+    'there are. Beside it, the whole life of such a process, and of one that does nothing.',
   async run(tell) {
-    const folder = await filledDisk(sessions, tell)
-    const starts: number[] = []
-    const opens: number[] = []
-    const lives: number[] = []
-    const floors: number[] = []
+    const folders = [await filledDisk(few, tell), await filledDisk(many, tell)] as const
+    const times = { nothing: [] as number[], alone: [] as number[], life: [] as number[], few: [] as number[], many: [] as number[] }
     for (let round = 0; round < rounds; round++) {
-      floors.push((await timed('nothing', [])).life)
-      const alone = await timed('start', [])
-      starts.push(alone.start)
-      lives.push(alone.life)
-      opens.push((await timed('start', [folder])).start)
+      times.nothing.push((await timed('nothing', [])).life)
+      const { start, life } = await timed('start', [])
+      times.alone.push(start)
+      times.life.push(life)
+      times.few.push((await timed('start', [folders[0]])).start)
+      times.many.push((await timed('start', [folders[1]])).start)
     }
+    const floor = spreadOf(times.nothing).median
+    const growth = pairedRatio(times.many, times.few)
     return [
-      { what: 'import and createSessions()', value: median(starts), unit: 'ms', goal: { atMost: 15 }, spread: spread(starts) },
+      { ...inMs('import and createSessions()', times.alone), goal: { atMost: 15 } },
+      inMs(`the same on disk, and the first read of ${few.toLocaleString('en')}`, times.few),
+      inMs(`the same on disk, and the first read of ${many.toLocaleString('en')}`, times.many),
       {
-        what: `the same on disk, and the first read of ${sessions.toLocaleString('en')}`,
-        value: median(opens),
-        unit: 'ms',
-        spread: spread(opens),
+        what: `that of ${many.toLocaleString('en')}`,
+        value: growth.median,
+        unit: `× that of ${few.toLocaleString('en')}`,
+        goal: { atMost: 1.5 },
+        spread: [growth.least, growth.most],
       },
       {
         what: 'the process, over one that does nothing',
-        value: median(lives) - median(floors),
+        value: spreadOf(times.life).median - floor,
         unit: 'ms',
-        note: `${median(floors).toFixed(0)} ms for that one`,
+        note: `${floor.toFixed(0)} ms for that one`,
       },
     ]
   },
@@ -53,10 +59,7 @@ async function timed(task: string, args: readonly string[]): Promise<{ start: nu
   return { start, life: performance.now() - began }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-function spread(values: readonly number[]): [number, number] {
-  return [Math.min(...values), Math.max(...values)]
+function inMs(what: string, times: readonly number[]): Finding {
+  const { median, least, most } = spreadOf(times)
+  return { what, value: median, unit: 'ms', spread: [least, most] }
 }

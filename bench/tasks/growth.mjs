@@ -1,14 +1,14 @@
-// Opens and commits through managers over two stores of different sizes, in turns.
+// Opens and commits through managers over stores of different sizes, in turns.
 import { createSessions } from '../../dist/index.js'
 import { disk } from '../../dist/stores/disk.js'
 import { memory } from '../../dist/stores/memory.js'
 import { browser, logIn, recordLike } from './sessions.mjs'
 
-const [where, small, large, rounds] = [process.argv[2], process.argv[3], process.argv[4], Number(process.argv[5])]
+const [where, rounds, ...stores] = process.argv.slice(2)
 const users = 4000
 
 const sides = []
-for (const which of [small, large]) sides.push(await (where === 'memory' ? inMemory(Number(which)) : onDisk(which)))
+for (const which of stores) sides.push(await (where === 'memory' ? inMemory(Number(which)) : onDisk(which)))
 
 /** `count` sessions, and among them, spread, those of users who will come again. */
 async function inMemory(count) {
@@ -52,11 +52,10 @@ async function measure(side) {
 
 for (const side of sides) await measure(side)
 const results = []
-for (let round = 0; round < rounds; round++) {
-  const order = round % 2 ? [1, 0] : [0, 1]
-  const pair = []
-  for (const which of order) pair[which] = await measure(sides[which])
-  results.push(pair)
+for (let round = 0; round < Number(rounds); round++) {
+  const costs = new Map()
+  for (const side of round % 2 ? sides.toReversed() : sides) costs.set(side, await measure(side))
+  results.push(sides.map((side) => costs.get(side)))
 }
 console.log(JSON.stringify(results))
 for (const { sessions } of sides) await sessions.close()

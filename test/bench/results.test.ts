@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { pairedRatio, percentile, spreadOf } from '../../bench/measure/statistics.ts'
 import { slowOf } from '../../bench/quick.ts'
+import { chartsOf } from '../../bench/report/chart.ts'
 import { figure, reached, tableOf } from '../../bench/report/table.ts'
+import type { Finding } from '../../bench/row.ts'
 
 describe('statistics of the benchmark', () => {
   test('a ratio is taken round by round, so a round that was slow for both changes nothing', () => {
@@ -50,7 +52,50 @@ describe('tables of the benchmark', () => {
     ])
   })
 
+  test('what could not be measured says so, and why, and reaches no goal', () => {
+    const finding = { what: 'scs, memory', value: null, unit: '× bare net/http', note: 'there is no `go` on the PATH' }
+    expect(tableOf([finding]).split('\n')[2]).toMatch(/^\| scs, memory \| \*\*not measured\*\* .* there is no `go` on the PATH \|$/)
+    expect(reached(finding)).toBeNull()
+    expect(reached({ ...finding, goal: { atMost: 1.5 } })).toBe(false)
+  })
+
   test('figures show as many digits as mean something', () => {
     expect([0, 0.85312, 12.44, 123.4, 1234.5, 0.0341].map(figure)).toEqual(['0', '0.853', '12.4', '123', '1,235', '0.0341'])
+  })
+})
+
+describe('charts of the benchmark', () => {
+  const resultOf = (findings: readonly Finding[]) => ({
+    row: { name: 'languages', title: 'Languages', method: '', run: async () => findings },
+    findings,
+    failure: null,
+    seconds: 1,
+  })
+
+  test('bars stand for throughput over a bare server, whichever it is; what was not measured has none', () => {
+    const [chart, ...others] = chartsOf([
+      resultOf([
+        { what: 'sojourn, memory, R', value: 0.9, unit: '× bare node:http' },
+        { what: 'scs, memory, R', value: null, unit: '× bare net/http' },
+        { what: 'sojourn, R', value: 2, unit: '× raw' },
+      ]),
+    ])
+    expect(chart).toMatchObject({ name: 'languages', shape: 'bars', values: [{ name: 'sojourn, memory', kind: 'R', value: 0.9 }] })
+    expect(others).toEqual([])
+  })
+
+  test('what grows is a line over the number of sessions, in a chart for each unit', () => {
+    const at = (sessions: number) => ({ what: `${sessions}`, point: { line: 'memory: open', sessions } })
+    const charts = chartsOf([
+      resultOf([
+        { ...at(1), value: 3, unit: 'µs' },
+        { ...at(10), value: 4, unit: 'µs' },
+        { ...at(10), value: 140, unit: 'bytes' },
+      ]),
+    ])
+    expect(charts.map(({ name, shape, unit, values }) => ({ name, shape, unit, values: values.map(({ value }) => value) }))).toEqual([
+      { name: 'languages', shape: 'lines', unit: 'µs', values: [3, 4] },
+      { name: 'languages-2', shape: 'lines', unit: 'bytes', values: [140] },
+    ])
   })
 })

@@ -6,15 +6,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
-import type { ChangeListener, Store } from '../../src/core/store.ts'
+import type { Store } from '../../src/core/store.ts'
 import { createSessions } from '../../src/sessions.ts'
 import { postgres } from '../../src/stores/postgres.ts'
 import { redis } from '../../src/stores/redis.ts'
 import { tiered } from '../../src/stores/tiered.ts'
-import { Counted } from '../core/store-over.ts'
 import { Visitor } from '../core/visitor.ts'
 import { shared, startTimeout } from '../services/service.ts'
 import { clusters, singles } from './redis-clients.ts'
+import { Watched } from './watched.ts'
 import { Wire } from './wire.ts'
 
 const bound = 1000
@@ -30,29 +30,6 @@ interface Node {
   readonly sessions: Sessions<Data>
   readonly behind: Watched
   readonly close: () => Promise<unknown>
-}
-
-/** Notes what the channel says of itself. */
-class Watched extends Counted {
-  readonly said: ('opened' | 'cut')[] = []
-
-  watchChanges(listener: ChangeListener): () => void {
-    return this.next.watchChanges!({
-      changed: (id) => listener.changed(id),
-      opened: () => {
-        this.said.push('opened')
-        listener.opened()
-      },
-      cut: () => {
-        this.said.push('cut')
-        listener.cut()
-      },
-    })
-  }
-
-  get isOpen(): boolean {
-    return this.said.at(-1) === 'opened'
-  }
 }
 
 interface Site {

@@ -17,7 +17,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// The data of a session, as bench/languages/README.md has it.
+// The data of a session, as bench/servers/work.mjs has it.
 type item struct {
 	Sku string
 	Qty int
@@ -53,25 +53,26 @@ func main() {
 
 func bare(mux *http.ServeMux) {
 	var visits atomic.Int64
-	mux.HandleFunc("GET /r", func(w http.ResponseWriter, _ *http.Request) { answer(w, "dark") })
-	mux.HandleFunc("GET /w", func(w http.ResponseWriter, _ *http.Request) { answer(w, fmt.Sprint(visits.Add(1))) })
+	mux.HandleFunc("GET /read", func(w http.ResponseWriter, _ *http.Request) { answer(w, "dark") })
+	mux.HandleFunc("GET /write", func(w http.ResponseWriter, _ *http.Request) { answer(w, fmt.Sprint(visits.Add(1))) })
 }
 
 func withSessions(mux *http.ServeMux, sessions *scs.SessionManager) {
-	mux.HandleFunc("GET /new", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /create", func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		sessions.Put(ctx, "theme", "dark")
 		sessions.Put(ctx, "visits", 0)
 		sessions.Put(ctx, "language", "en-GB")
 		sessions.Put(ctx, "currency", "EUR")
+		sessions.Put(ctx, "country", "Great Britain")
 		sessions.Put(ctx, "cart", cart)
 		sessions.Put(ctx, "seen", seen)
 		answer(w, "new")
 	})
-	mux.HandleFunc("GET /r", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /read", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, sessions.GetString(r.Context(), "theme"))
 	})
-	mux.HandleFunc("GET /w", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /write", func(w http.ResponseWriter, r *http.Request) {
 		visits := sessions.GetInt(r.Context(), "visits") + 1
 		sessions.Put(r.Context(), "visits", visits)
 		answer(w, fmt.Sprint(visits))

@@ -8,9 +8,9 @@ static VISITS: AtomicU64 = AtomicU64::new(0);
 
 pub fn routes() -> Router {
     Router::new()
-        .route("/r", get(async || answer("dark")))
+        .route("/read", get(async || answer("dark")))
         .route(
-            "/w",
+            "/write",
             get(async || answer(VISITS.fetch_add(1, Ordering::Relaxed) + 1)),
         )
 }

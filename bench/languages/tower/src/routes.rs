@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::answer::answer;
 
-// The data of a session, as bench/languages/README.md has it.
+// The data of a session, as bench/servers/work.mjs has it.
 #[derive(Serialize)]
 struct Item {
     sku: &'static str,
@@ -40,9 +40,9 @@ type Answer = Result<String, StatusCode>;
 
 pub fn routes() -> Router {
     Router::new()
-        .route("/new", get(create))
-        .route("/r", get(read))
-        .route("/w", get(write))
+        .route("/create", get(create))
+        .route("/read", get(read))
+        .route("/write", get(write))
 }
 
 async fn create(session: Session) -> Answer {
@@ -50,6 +50,10 @@ async fn create(session: Session) -> Answer {
     session.insert("visits", 0).await.map_err(failed)?;
     session.insert("language", "en-GB").await.map_err(failed)?;
     session.insert("currency", "EUR").await.map_err(failed)?;
+    session
+        .insert("country", "Great Britain")
+        .await
+        .map_err(failed)?;
     session.insert("cart", CART).await.map_err(failed)?;
     session.insert("seen", SEEN).await.map_err(failed)?;
     Ok(answer("new"))

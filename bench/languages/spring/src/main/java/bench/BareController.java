@@ -10,12 +10,12 @@ import org.springframework.web.bind.annotation.RestController;
 class BareController {
   private final AtomicInteger visits = new AtomicInteger();
 
-  @GetMapping("/r")
+  @GetMapping("/read")
   String read() {
     return Answer.of("dark");
   }
 
-  @GetMapping("/w")
+  @GetMapping("/write")
   String write() {
     return Answer.of(visits.incrementAndGet());
   }

@@ -11,7 +11,7 @@ import org.springframework.web.bind.annotation.RestController;
 @RestController
 @Profile("!bare")
 class SessionController {
-  // The data of a session, as bench/languages/README.md has it.
+  // The data of a session, as bench/servers/work.mjs has it.
   record Item(String sku, int qty) implements Serializable {}
 
   private static final List<Item> CART = List.of(
@@ -22,23 +22,24 @@ class SessionController {
 
   private static final List<String> SEEN = List.of("mug-large-blue", "mug-small-red", "tea-assam-250", "tea-sencha-100");
 
-  @GetMapping("/new")
+  @GetMapping("/create")
   String create(HttpSession session) {
     session.setAttribute("theme", "dark");
     session.setAttribute("visits", 0);
     session.setAttribute("language", "en-GB");
     session.setAttribute("currency", "EUR");
+    session.setAttribute("country", "Great Britain");
     session.setAttribute("cart", new ArrayList<>(CART));
     session.setAttribute("seen", new ArrayList<>(SEEN));
     return Answer.of("new");
   }
 
-  @GetMapping("/r")
+  @GetMapping("/read")
   String read(HttpSession session) {
     return Answer.of(session.getAttribute("theme"));
   }
 
-  @GetMapping("/w")
+  @GetMapping("/write")
   String write(HttpSession session) {
     var visits = (Integer) session.getAttribute("visits") + 1;
     session.setAttribute("visits", visits);
