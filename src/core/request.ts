@@ -71,7 +71,13 @@ export class NodeView implements RequestView {
     const { headers } = this.#request
     // What each request is asked for by a name of its own: by one that changes, it would be searched for each time.
     const value =
-      name === 'cookie' ? headers['cookie'] : name === 'user-agent' ? headers['user-agent'] : name === 'upgrade' ? headers['upgrade'] : headers[name]
+      name === 'cookie'
+        ? headers['cookie']
+        : name === 'user-agent'
+          ? headers['user-agent']
+          : name === 'upgrade'
+            ? headers['upgrade']
+            : headers[name]
     return Array.isArray(value) ? value.join(', ') : value
   }
 
