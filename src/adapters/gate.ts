@@ -2,10 +2,13 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Readable } from 'node:stream'
 import { isGone, SojournError } from '../core/errors.ts'
 import type { Committable } from '../core/opener.ts'
+import { justPrivate } from '../core/response-headers.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import { setHeaders } from './write-head.ts'
+
+const privateHead = justPrivate.flat()
 
 /** How an adapter commits. */
 export interface CommitOptions {
@@ -50,6 +53,8 @@ export class Gate {
   readonly #res: NodeResponse
   readonly #original: Original
   readonly #options: CommitOptions
+  /** Headers that are to go into the head when Node makes it. */
+  #kept: string[] | null = null
   #drain = false
   #drains: (() => void)[] | null = null
   /** The answer's status says that changes are not to be committed. */
@@ -73,6 +78,25 @@ export class Gate {
   /** Commits, at the first sign of an answer. Afterwards the state is open, failed, or pending. */
   begin(): void {
     if (this.#settle(null)) this.#open()
+  }
+
+  /**
+   * The same where Node is about to make the head by itself, by calling the response's `writeHead`. Where there is no other header, the
+   * session's is kept for that (`takeKept`): to set the first header of a response takes a quarter of all that Node does for a small one.
+   */
+  beginHead(): void {
+    if (!this.#settle(null)) return
+    const [first] = this.#sessions
+    if (this.#sessions.length > 1 || first!.headers() !== justPrivate || this.#res.getHeaderNames().length > 0) return this.#open()
+    this.state = 'open'
+    this.#kept = privateHead
+    this.watch()
+  }
+
+  takeKept(): string[] | null {
+    const kept = this.#kept
+    this.#kept = null
+    return kept
   }
 
   /**

@@ -35,7 +35,7 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
 export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Committable, options: CommitOptions): void {
   let gate = gateOnResponse(res)
   if (gate === undefined) {
-    const { original, methods } = methodsFor(prototypeOf(res))
+    const { original, methods } = patchFor(prototypeOf(res))
     gate = new Gate(req, res, original, options)
     ;(res as { [gateKey]?: Gate })[gateKey] = gate
     if (res.on !== prototypeOf(res).on) overhear(res, gate)
@@ -83,18 +83,28 @@ interface Methods {
 
 type Prototype = NodeResponse & { _implicitHeader?: () => void }
 
-/** What is put on responses, for each prototype that they have. */
-const known = new WeakMap<object, { readonly original: Original; readonly methods: Methods }>()
+/** What is put on the responses of a prototype. */
+interface Patch {
+  readonly prototype: NodeResponse
+  readonly original: Original
+  readonly methods: Methods
+}
 
-function methodsFor(prototype: NodeResponse): { readonly original: Original; readonly methods: Methods } {
-  let made = known.get(prototype)
-  if (made === undefined) {
+const known = new WeakMap<object, Patch>()
+// Nearly all are of one prototype.
+let last: Patch | null = null
+
+function patchFor(prototype: NodeResponse): Patch {
+  if (last !== null && last.prototype === prototype) return last
+  let patch = known.get(prototype)
+  if (patch === undefined) {
     // The same getters for all responses: with some of its own, each would be of a shape of its own.
     const looks = disguise(prototype, gateOnResponse)
-    made = methodsOver(prototype, gateOnResponse, (res) => holdBack(res, made!.methods, looks))
-    known.set(prototype, made)
+    const made = methodsOver(prototype, gateOnResponse, (res) => holdBack(res, made.methods, looks))
+    patch = { prototype, ...made }
+    known.set(prototype, patch)
   }
-  return made
+  return (last = patch)
 }
 
 /**
@@ -175,6 +185,12 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
     gate.begin()
     if (gate.state !== 'open') hold(res)
   }
+  const beginHead = (res: NodeResponse, gate: Gate): void => {
+    // http2's responses make their heads otherwise.
+    if (_implicitHeader === undefined) gate.begin()
+    else gate.beginHead()
+    if (gate.state !== 'open') hold(res)
+  }
   const beginBy = (res: NodeResponse, gate: Gate, call: () => void): void => {
     begin(res, gate)
     if (pendingOf(gate)) gate.later(call)
@@ -184,7 +200,14 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
   const methods: Methods = {
     writeHead(...args) {
       const gate = gateOf(this)
-      if (gate === undefined || gate.state === 'open') return writeHead.apply(this, args as WriteHeadArguments)
+      if (gate === undefined) return writeHead.apply(this, args as WriteHeadArguments)
+      if (gate.state === 'open') {
+        const kept = gate.takeKept()
+        if (kept === null) return writeHead.apply(this, args as WriteHeadArguments)
+        if (args.length === 1) return writeHead.call(this, args[0], kept)
+        gate.addHeaders()
+        return writeHead.apply(this, args as WriteHeadArguments)
+      }
       if (gate.state === 'failed') return this
       const [status, reason, headers] = args
       // Node's own checks speak for themselves, before anything is committed for an answer that can't go out.
@@ -208,7 +231,7 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
       const gate = gateOf(this)
       if (gate === undefined || gate.state === 'open') return write.apply(this, args)
       if (gate.state !== 'failed') checkChunk(args[0])
-      if (gate.state === 'idle') begin(this, gate)
+      if (gate.state === 'idle') beginHead(this, gate)
       if (pendingOf(gate)) return gate.hold(() => write.apply(this, args), args)
       if (!failedOf(gate)) return write.apply(this, args)
       swallow(args)
@@ -223,7 +246,7 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
         return end.apply(this, args)
       }
       if (gate.state !== 'failed' && args[0] && typeof args[0] !== 'function') checkChunk(args[0])
-      if (gate.state === 'idle') begin(this, gate)
+      if (gate.state === 'idle') beginHead(this, gate)
       gate.ended = true
       if (pendingOf(gate)) gate.later(() => end.apply(this, args), args)
       else if (failedOf(gate)) swallow(args)

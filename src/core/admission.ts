@@ -26,8 +26,6 @@ interface Attempt {
   readonly view: RequestView
   readonly by: Transport
   readonly token: Token
-  /** Of the token's secret. */
-  readonly hash: string
   /** How often its record was looked at, since others write to it meanwhile. */
   readonly tries: number
 }
@@ -149,13 +147,12 @@ export class Admission<Data extends object> {
     if (mayBeOld && record !== null && !isLive) return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (record === null) return this.#unknown(view, by, now)
     if (standing !== 'tombstone' && !isLive) return this.#none(view, by)
-    const hash = hashSecret(token.secret)
-    const attempt = { view, by, token, hash, tries }
+    const attempt = { view, by, token, tries }
     if (standing === 'tombstone') return this.#answerAfterEnd(attempt, record)
     const via = viaOf(record.head)
     const isPlain = via === by.name && via !== 'url'
     const leads = isPlain || (via !== null && leadsBy(view, by, via, boundOf(record.head)))
-    const showsIt = leads && showsCurrent(record.head, hash)
+    const showsIt = leads && showsCurrent(record.head, token.secret)
     if (mayBeOld && !showsIt && !(leads && this.#wasGood(attempt, record, now)))
       return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (!leads) return this.#none(view, by)
@@ -179,14 +176,15 @@ export class Admission<Data extends object> {
   }
 
   /** The tombstone of a login or logout answers to the secrets that were good. */
-  #answerAfterEnd({ view, by, token, hash }: Attempt, tombstone: SessionRecord): OpenSession<Data> {
+  #answerAfterEnd({ view, by, token }: Attempt, tombstone: SessionRecord): OpenSession<Data> {
     const left = decodeTombstone(tombstone.head)
+    const hash = hashSecret(token.secret)
     const answers =
       (left?.cause === 'login' || left?.cause === 'logout') &&
       left.hashes.some((good) => sameHash(good, 0, hash)) &&
       leadsBy(view, by, left.via, left.browser)
     if (!answers) return this.#none(view, by)
-    unlock(tombstone, token.secret, hash)
+    unlock(tombstone, token.secret)
     return OpenSession.moved(this.#manager, view, by, tombstone)
   }
 
@@ -198,15 +196,15 @@ export class Admission<Data extends object> {
     return this.#open(attempt, record, kind)
   }
 
-  #open({ view, by, token, hash }: Attempt, record: SessionRecord, kind: Verdict['kind']): OpenSession<Data> {
-    if (!unlock(record, token.secret, hash)) return this.#none(view, by)
+  #open({ view, by, token }: Attempt, record: SessionRecord, kind: Verdict['kind']): OpenSession<Data> {
+    if (!unlock(record, token.secret)) return this.#none(view, by)
     return OpenSession.live(this.#manager, view, by, record, { secret: token.secret, kind })
   }
 
   *#suspect(attempt: Attempt, known: SessionRecord, kind: Verdict['kind']): Routine<OpenSession<Data>> {
-    const { view, by, token, hash, tries } = attempt
+    const { view, by, token, tries } = attempt
     const { core } = this.#manager
-    if (!unlock(known, token.secret, hash)) return this.#none(view, by)
+    if (!unlock(known, token.secret)) return this.#none(view, by)
     const record = yield* suspect(core, known, view)
     if (record === null) return this.#none(view, by)
     if (record !== 'changed') return this.#open(attempt, record, kind)
@@ -236,9 +234,10 @@ export class Admission<Data extends object> {
     }
   }
 
-  #verdict({ token, hash }: Attempt, record: SessionRecord, now: number): Verdict {
+  #verdict({ token }: Attempt, record: SessionRecord, now: number): Verdict {
     const head = decodeHead(record.head)
     if (head === null) return { kind: 'unknown' }
+    const hash = hashSecret(token.secret)
     return judge(
       head.renewal,
       (stored) => sameHash(stored, 0, hash),

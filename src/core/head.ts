@@ -1,7 +1,8 @@
 import { newRenewal, type Renewal } from './renewal.ts'
 import type { ClientView } from './request.ts'
+import { isHashOf } from './secret-hash.ts'
 import { isSameDevice, markLength, type Seen, seenOf } from './seen.ts'
-import { sameHash } from './token.ts'
+import type { Secret } from './token.ts'
 import type { TransportName } from './transport.ts'
 
 /** How a session is reached: by the one transport that its token came back by; `either`: handed out by cookie and URL, and neither came back yet. */
@@ -145,9 +146,9 @@ function parseRest(text: string): Rest | null {
   }
 }
 
-/** Whether the head is a live one whose current secret has this hash: what nearly every request asks. */
-export function showsCurrent(head: string, hash: string): boolean {
-  return viaOf(head) !== null && sameHash(head, hashAt, hash)
+/** Whether the head is a live one whose current secret is this one: what nearly every request asks. */
+export function showsCurrent(head: string, secret: Secret): boolean {
+  return viaOf(head) !== null && isHashOf(secret, head, hashAt)
 }
 
 /** How a live record is reached; null for the head of a tombstone, and for one that another program wrote. */

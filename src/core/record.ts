@@ -39,8 +39,8 @@ export function buried(
 }
 
 /** A good secret of this record's was shown. @returns false when it opens nothing all the same: no session */
-export function unlock(record: SessionRecord, secret: Secret, hash: string = hashSecret(secret)): boolean {
-  return !(record instanceof SealedRecord) || record.unlock(secret, hash)
+export function unlock(record: SessionRecord, secret: Secret): boolean {
+  return !(record instanceof SealedRecord) || record.unlock(secret, hashSecret(secret))
 }
 
 /** Whether its data can be read only while its client is there. */

@@ -23,7 +23,8 @@ export function responseHeaders(transports: Transports, outcome: Outcome): reado
 }
 
 const none: readonly Header[] = []
-const justPrivate: readonly Header[] = [['Cache-Control', 'private']]
+/** What most responses carry: the session was read, and nothing is owed. */
+export const justPrivate: readonly Header[] = [['Cache-Control', 'private']]
 
 function tokenHeaders(transports: Transports, outcome: Outcome): readonly Header[] {
   const { owed, view } = outcome

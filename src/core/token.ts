@@ -65,7 +65,6 @@ function checkBits(key: string, secret: Buffer): Buffer {
 
 /** What a store keeps of a secret: its SHA-256, 43 base64url characters. */
 export function hashSecret(secret: Secret): string {
-  // The one-shot hash straight to text costs 261 ns; to a buffer, for timingSafeEqual, it would be 689.
   return hash('sha256', secret, 'base64url')
 }
 
