@@ -186,8 +186,8 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
     if (gate.state !== 'open') hold(res)
   }
   const beginHead = (res: NodeResponse, gate: Gate): void => {
-    // http2's responses make their heads otherwise.
-    if (_implicitHeader === undefined) gate.begin()
+    // http2's responses make their heads otherwise, and so may one whose method was replaced meanwhile.
+    if (_implicitHeader === undefined || res.writeHead !== methods.writeHead) gate.begin()
     else gate.beginHead()
     if (gate.state !== 'open') hold(res)
   }

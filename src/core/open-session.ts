@@ -1,7 +1,7 @@
 import { clientOf } from './client.ts'
 import { clientHint } from './client-hint.ts'
 import type { Committed } from './commit.ts'
-import { asyncUpdate, type Change, type Rework } from './compose.ts'
+import { asItIs, asyncUpdate, type Change, type Rework } from './compose.ts'
 import { type Content, takeMessages } from './content.ts'
 import { checkUserId, limitsOf } from './core.ts'
 import { isCsrfToken, makeCsrfToken } from './csrf-token.ts'
@@ -511,7 +511,7 @@ export class OpenSession<Data extends object> implements Session<Data> {
     })
     const { id } = issued.record
     core.events.emit('created', { id, userId: null })
-    this.#enter(issued, (mine) => mine)
+    this.#enter(issued, asItIs)
     if (this.#crawler === null) return
     crawlers!.remember(this.#crawler, id)
     this.#owed = null // The token of a shared session goes to nobody.

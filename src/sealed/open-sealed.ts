@@ -1,3 +1,4 @@
+import { asItIs } from '../core/compose.ts'
 import { type Content, takeMessages } from '../core/content.ts'
 import { checkUserId } from '../core/core.ts'
 import { SojournError } from '../core/errors.ts'
@@ -215,7 +216,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     const { format, policy, clock, events } = this.#manager
     const data = format.encode(this.#content())
     const issued = this.#issue(newRecord(policy, { id: mintId(), userId: null, remembered: false, data }, clock.now()))
-    this.#enter(issued, (mine) => mine)
+    this.#enter(issued, asItIs)
     events.emit('created', { id: issued.record.id, userId: null })
   }
 
@@ -228,7 +229,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     this.#owed = issued.headers
     this.#oldKey = false
     this.#touchAsked = false
-    this.#copy.rebase(this.#record.id, data, null, (mine) => mine)
+    this.#copy.rebase(this.#record.id, data, null, asItIs)
   }
 
   #issue(record: SealedRecord): Issued {

@@ -57,6 +57,8 @@ describe.each(rows)('$adapter, over $protocol', ({ serving, protocol }) => {
         expectSame(again, expected)
         expect(again.answer.seen.get(cookie.id), 'the changed session, when the first byte came').toContain('"count":2')
         expect(ownCookies(again.answer)).toEqual([])
+        const own = valuesOf(expected.answer.headers, 'cache-control')
+        expect(valuesOf(again.answer.headers, 'cache-control')).toEqual(own.length > 0 ? own : ['private'])
       },
     )
 
