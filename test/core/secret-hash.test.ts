@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isHashOf } from '../../src/core/secret-hash.ts'
 import { hashSecret } from '../../src/core/token.ts'
 
-const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
 const secrets = fc.array(fc.constantFrom(...letters), { minLength: 32, maxLength: 32 }).map((list) => list.join(''))
 
 describe('the hash of a secret', () => {
