@@ -13,6 +13,7 @@ const order = [
   'node-http',
   'express',
   'fastify',
+  'profile',
   'disk',
   'redis',
   'databases',

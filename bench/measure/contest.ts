@@ -34,7 +34,7 @@ interface Foreign {
 export type Kind = 'R' | 'W'
 export const kinds: readonly Kind[] = ['R', 'W']
 
-const pathOf: Record<Kind, string> = { R: '/read', W: '/write' }
+export const pathOf: Record<Kind, string> = { R: '/read', W: '/write' }
 
 export interface ContestOptions {
   readonly entrants: readonly Entrant[]

@@ -50,6 +50,10 @@ export class Server implements Loadable {
     this.origin = origin
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   async cpu(): Promise<number> {
     return ((await this.ask('cpu')) as { cpu: number }).cpu
   }
