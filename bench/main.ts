@@ -64,9 +64,15 @@ async function bench(names: readonly string[]): Promise<boolean> {
     console.error(`There is no row '${unknown.join("', '")}'. There are: ${rows.map(({ name }) => name).join(', ')}`)
     return false
   }
+  const chosen = names.length === 0 ? rows : rows.filter(({ name }) => names.includes(name))
+  const left = new Set(rows.map(({ name }) => name))
   const results: Result[] = []
-  for (const row of rows) if (names.length === 0 || names.includes(row.name)) results.push(await measure(row))
-  if (names.length === 0 || process.argv.includes('--write')) await writeResults(results)
+  for (const row of chosen) {
+    results.push(await measure(row))
+    left.delete(row.name)
+    // After each, for a run takes an hour and may be broken off.
+    if (names.length === 0 || process.argv.includes('--write')) await writeResults(results, [...left])
+  }
   const missed = results.flatMap(({ findings }) => findings.filter((finding) => reached(finding) === false))
   const failed = results.filter(({ failure }) => failure !== null)
   console.log(`${missed.length} of the goals missed, ${failed.length} of the rows failed.`)

@@ -17,20 +17,24 @@ export interface Result {
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
 
-/** Writes RESULTS.md and its charts anew. */
-export async function writeResults(results: readonly Result[]): Promise<void> {
+/**
+ * Writes RESULTS.md and its charts anew.
+ *
+ * @param left the names of the rows that were not measured
+ */
+export async function writeResults(results: readonly Result[], left: readonly string[]): Promise<void> {
   const charts = chartsOf(results)
   rmSync(path(folder), { recursive: true, force: true })
   await draw(charts, path(folder))
-  writeFileSync(path('RESULTS.md'), pageOf(results, charts))
+  writeFileSync(path('RESULTS.md'), pageOf(results, charts, left))
 }
 
-function pageOf(results: readonly Result[], charts: readonly Chart[]): string {
+function pageOf(results: readonly Result[], charts: readonly Chart[], left: readonly string[]): string {
   const minutes = Math.round(results.reduce((sum, { seconds }) => sum + seconds, 0) / 60)
   const overview = charts.filter(({ name }) => !results.some(({ row }) => isOf(row, name)))
   return `${[
     '# Results',
-    `Written by \`npm run bench\` ([how it measures](README.md)), in one run of ${minutes} minutes:`,
+    `Written by \`npm run bench\` ([how it measures](README.md)), in one run of ${minutes} minutes${left.length === 0 ? '' : `, without the rows ${left.join(', ')}`}:`,
     conditions(versions).join('\n'),
     'Times are this machine’s own; ratios travel better. R reads one value of a session of some 300 bytes, W changes one so that it is saved. ' +
       'Each figure is the median of the rounds, each ratio that of pairs from the same round; “rounds” has the least and the most.',
