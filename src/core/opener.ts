@@ -29,6 +29,9 @@ export interface Committable {
   url?(to: string): string
 }
 
+/** What most responses carry: their session was read, and nothing is owed. One list for all, by which it is known. */
+export const justPrivate: readonly Header[] = [['Cache-Control', 'private']]
+
 /** A session that was opened for a request. */
 export interface Attached {
   readonly opener: object

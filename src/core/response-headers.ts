@@ -1,3 +1,4 @@
+import { justPrivate } from './opener.ts'
 import type { Owed } from './open-session.ts'
 import type { Via } from './head.ts'
 import type { RequestView } from './request.ts'
@@ -23,8 +24,6 @@ export function responseHeaders(transports: Transports, outcome: Outcome): reado
 }
 
 const none: readonly Header[] = []
-/** What most responses carry: the session was read, and nothing is owed. */
-export const justPrivate: readonly Header[] = [['Cache-Control', 'private']]
 
 function tokenHeaders(transports: Transports, outcome: Outcome): readonly Header[] {
   const { owed, view } = outcome
