@@ -50,7 +50,6 @@ export async function profile(pid: number, file: string, work: () => Promise<voi
   const { stdout } = await call('perf', ['report', '-i', file, '--no-children', '-g', 'none', '-F', 'sample,symbol', '--stdio'], {
     maxBuffer: 2 ** 28,
   })
-  rmSync(`/tmp/perf-${pid}.map`, { force: true }) // V8 writes it there, for that is where perf looks.
   const found = Object.fromEntries(parts.map((part) => [part, 0])) as Record<Part, number>
   for (const line of stdout.split('\n')) {
     const [, samples, symbol] = /^ *(\d+) +(\[[.k]\] .*)$/.exec(line) ?? []
@@ -58,6 +57,11 @@ export async function profile(pid: number, file: string, work: () => Promise<voi
   }
   if (Object.values(found).every((time) => time === 0)) throw new Error(`perf saw nothing of process ${pid}.`, { cause: said })
   return found
+}
+
+/** Removes what V8 wrote for `perf`, where that looks for it. To be called when the process has ended. */
+export function forget(pid: number): void {
+  rmSync(`/tmp/perf-${pid}.map`, { force: true })
 }
 
 function partOf(symbol: string): Part {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { kinds, type Kind, pathOf } from '../measure/contest.ts'
 import { withFolder } from '../measure/folder.ts'
-import { nodeOptions, parts, perfIsMissing, profile, type Profile } from '../measure/perf.ts'
+import { forget, nodeOptions, parts, perfIsMissing, profile, type Profile } from '../measure/perf.ts'
 import { Server } from '../measure/server.ts'
 import { Visitor } from '../measure/visitor.ts'
 import { type Client, load } from '../measure/wrk.ts'
@@ -50,6 +50,7 @@ async function profilesOf(library: string, folder: string, tell: (line: string) 
     return measured
   } finally {
     await server.stop()
+    forget(server.pid)
   }
 }
 
