@@ -21,7 +21,8 @@ export type Part = (typeof parts)[number]
 export type Profile = Readonly<Record<Part, number>>
 
 /** For a process of Node that is to be profiled: `perf` learns by it what V8's compiler made. */
-export const nodeOptions = ['--perf-basic-prof']
+// The log that V8 would write beside is of no use.
+export const nodeOptions = ['--perf-basic-prof', '--no-logfile-per-isolate', '--logfile=/dev/null']
 
 // No machine's timer would be in step with it.
 const frequency = 4999
