@@ -20,8 +20,7 @@ export type Part = (typeof parts)[number]
 /** µs of processor. */
 export type Profile = Readonly<Record<Part, number>>
 
-/** For a process of Node that is to be profiled: `perf` learns by it what V8's compiler made. */
-// The log that V8 would write beside is of no use.
+/** For a process of Node that is to be profiled: `perf` learns by it what V8's compiler made. The log that V8 would write beside it goes nowhere. */
 export const nodeOptions = ['--perf-basic-prof', '--no-logfile-per-isolate', '--logfile=/dev/null']
 
 // No machine's timer would be in step with it.

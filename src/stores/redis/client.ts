@@ -6,7 +6,8 @@ import { slotOf } from './keys.ts'
 export interface Commands {
   /**
    * Sends one command, to the node that has `key`. What is sent in one turn of the event loop goes out together. Nothing is
-   * sent twice; what writes comes with its call, so that it is not sent any more when the core has given it up.
+   * sent twice; what writes comes with its call, so that what still waits for a connection is not sent any more when the core has given
+   * it up.
    */
   send(key: string, args: readonly string[], call?: CallOptions): Promise<unknown>
 }
