@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { Call } from './call.ts'
 import { SojournError } from './errors.ts'
 import type { CallOptions, ChangeListener, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
 import { isPromise } from './routine.ts'
@@ -56,7 +56,7 @@ export class TimedStore implements Store {
 
   /** Each step is limited, not the whole: a long list is no failure. */
   async *list(userId?: string): AsyncGenerator<SessionRecord, void> {
-    const call = new Call(undefined)
+    const call = new Call()
     const records = this.#store.list(userId, call)[Symbol.asyncIterator]()
     try {
       for (;;) {
@@ -76,7 +76,7 @@ export class TimedStore implements Store {
   }
 
   #within<T>(verb: string, work: (call: Call) => Maybe<T>, isAnswer: IsAnswer = isAny): Maybe<T> {
-    const call = new Call(undefined)
+    const call = new Call()
     const answer = work(call)
     if (isPromise(answer)) return this.#limited(verb, call, answer, isAnswer)
     if (isAnswer(answer)) return answer
@@ -91,7 +91,7 @@ export class TimedStore implements Store {
           `The session store (${this.name}) did not answer '${verb}' within ${this.#limit} ms; look whether its server is up and not overloaded, or raise storeTimeout.`,
         )
         reject(error)
-        call.abort(error)
+        call.giveUp(error)
       }, this.#limit)
       answer.then(
         (value) => {
@@ -146,33 +146,4 @@ function isRecord(answer: unknown): answer is SessionRecord {
     Number.isFinite(lastSeenAt) &&
     Number.isFinite(expiresAt)
   )
-}
-
-/** What goes with one call. A controller is made only for a store that asks for its signal: most clients can't give up. */
-class Call implements GetOptions {
-  readonly fresh?: boolean
-  #controller: AbortController | null = null
-  #givenUp: SojournError | null = null
-
-  constructor(fresh: boolean | undefined) {
-    if (fresh !== undefined) this.fresh = fresh
-  }
-
-  get signal(): AbortSignal {
-    return (this.#controller ??= this.#begin()).signal
-  }
-
-  abort(reason: SojournError): void {
-    this.#givenUp = reason
-    this.#controller?.abort(reason)
-  }
-
-  #begin(): AbortController {
-    const controller = new AbortController()
-    // A batch listens once for each of its commands.
-    setMaxListeners(0, controller.signal)
-    // A store may ask only when it has waited for something else first.
-    if (this.#givenUp !== null) controller.abort(this.#givenUp)
-    return controller
-  }
 }

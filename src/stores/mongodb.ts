@@ -1,5 +1,7 @@
+import { Call, givenUp } from '../core/call.ts'
 import { SojournError } from '../core/errors.ts'
 import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import { BatchedReads } from './batched-reads.ts'
 
 export interface MongoOptions {
   /** The collection's name: letters, digits, `_`, `-` and `.`. @default 'sojourn_sessions' */
@@ -37,7 +39,6 @@ export interface MongoDb {
 }
 
 export interface MongoCollection {
-  findOne(filter: object, options?: object): Promise<object | null>
   insertOne(document: never, options?: object): Promise<unknown>
   replaceOne(filter: object, document: object, options?: object): Promise<{ matchedCount: number }>
   deleteOne(filter: object, options?: object): Promise<{ deletedCount: number }>
@@ -110,6 +111,11 @@ class MongoSessions implements MongoStore {
   readonly #db: MongoDb
   readonly #sessions: MongoCollection
   readonly #end: (() => Maybe<unknown>) | undefined
+  readonly #reads = new BatchedReads<object>({
+    read: (ids, call) => this.#read(ids, call),
+    idOf: (document) => (document as Document)._id,
+    recordOf: (document) => this.#recordOf(document),
+  })
   #checked: Promise<void> | null = null
   #closed = false
 
@@ -120,10 +126,20 @@ class MongoSessions implements MongoStore {
     this.name = `mongodb:${name}`
   }
 
-  async get(id: string, options?: GetOptions): Promise<SessionRecord | null> {
+  get(id: string, options?: GetOptions): Promise<SessionRecord | null> {
+    // Whoever has a signal of their own may give up at any time, and then others who share the answer would not.
+    return options === undefined || options instanceof Call ? this.#reads.get(id, options) : this.#get(id, options)
+  }
+
+  async #get(id: string, options: GetOptions): Promise<SessionRecord | null> {
+    const [found] = await this.#read([id], options)
+    return found === undefined ? null : this.#recordOf(found)
+  }
+
+  async #read(ids: readonly string[], options: CallOptions): Promise<readonly object[]> {
     await this.#ready()
-    const found = await this.#ask(() => this.#sessions.findOne({ _id: id }, signalOf(options)), options)
-    return found === null ? null : this.#recordOf(found)
+    const filter = { _id: ids.length === 1 ? ids[0] : { $in: ids } }
+    return await this.#ask(() => this.#sessions.find(filter, { limit: ids.length, ...signalOf(options) }).toArray(), options)
   }
 
   async put(record: SessionRecord, expected: number, options?: CallOptions): Promise<boolean> {
@@ -306,7 +322,8 @@ class MongoSessions implements MongoStore {
 
   async #ask<T>(work: () => Promise<T>, options?: CallOptions): Promise<T> {
     // The driver can't call a write back once it has begun: what was given up before that is not sent.
-    options?.signal?.throwIfAborted()
+    const reason = givenUp(options)
+    if (reason !== null) throw reason
     try {
       return await work()
     } catch (cause) {

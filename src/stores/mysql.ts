@@ -1,7 +1,7 @@
 import { SojournError } from '../core/errors.ts'
 import type { CallOptions, Maybe } from '../core/store.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
-import { type Connection, lend } from './sql/connection.ts'
+import { type Connect, lend } from './sql/connection.ts'
 import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
 import { networkCodes } from './sql/failure.ts'
 import { formatNote } from './sql/format.ts'
@@ -16,14 +16,14 @@ export interface MysqlOptions {
   readonly table?: string
 }
 
-/** The part that is used of a pool of `mysql2/promise`. */
+/** The part that is used of a pool of `mysql2/promise`: the one by callbacks that it has in it. */
 export interface MysqlPool {
-  getConnection(): Promise<MysqlConnection>
+  readonly pool: { getConnection(done: (error: Error | null, connection: MysqlConnection) => void): void }
 }
 
 export interface MysqlConnection {
-  query(options: MysqlQuery): Promise<readonly [unknown, ...unknown[]]>
-  execute(options: MysqlQuery, values: (string | number | Buffer | null)[]): Promise<readonly [unknown, ...unknown[]]>
+  query(options: MysqlQuery, done: (error: Error | null, result: unknown) => void): unknown
+  execute(options: MysqlQuery, values: (string | number | Buffer | null)[], done: (error: Error | null, result: unknown) => void): unknown
   release(): void
   destroy(): void
 }
@@ -42,11 +42,13 @@ export interface MysqlQuery {
  * Nothing is created before `createSchema()` is called.
  *
  * @param close ends the pool, if it was made for the store alone. Internal.
- * @throws SojournError `ERR_SOJOURN_OPTION` for a table's name that is none. The first use rejects with
+ * @throws SojournError `ERR_SOJOURN_OPTION` for a table's name that is none, or another kind of pool. The first use rejects with
  *   `ERR_SOJOURN_STORE_FORMAT` where the table is missing or another. `put` rejects with `ERR_SOJOURN_STORE_FULL` for a record
  *   that the server takes for too long.
  */
 export function mysql(pool: MysqlPool, { table = 'sojourn_sessions' }: MysqlOptions = {}, close?: () => Maybe<unknown>): SqlStore {
+  if (typeof (pool as Partial<MysqlPool> | null)?.pool?.getConnection !== 'function')
+    throw new SojournError('ERR_SOJOURN_OPTION', 'mysql() was handed no pool of mysql2/promise: hand in what its createPool() gives.')
   return sqlStore(new Mysql(pool, checkName('table', table), close))
 }
 
@@ -128,6 +130,13 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
     return '?'
   }
 
+  /** Of a few lengths, the last text again and again: each length is a statement that every connection prepares. */
+  among(texts: readonly string[]): [string, readonly Value[]] {
+    const length = 2 ** Math.ceil(Math.log2(texts.length))
+    const all = Array.from({ length }, (_, index) => texts[index] ?? texts.at(-1)!)
+    return [`IN (${all.map(() => '?').join(', ')})`, all]
+  }
+
   encode(text: string): Uint8Array {
     return Buffer.from(text)
   }
@@ -137,7 +146,7 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
   }
 
   query(statement: string, values: readonly Value[], call?: CallOptions): Promise<Answer> {
-    return lend(this.#connect, isSound, call?.signal, async (connection) => {
+    return lend(this.#connect, isSound, call, async (connection) => {
       const answer: MysqlAnswer = await connection.query(statement, values)
       if (answer.isInTransaction === true) throw this.#leftOpen()
       return answer
@@ -159,7 +168,7 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
    */
   sweep(now: number, limit: number, call?: CallOptions): Promise<Answer> {
     const search = `SELECT id FROM ${this.table} WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ${Math.trunc(limit)}`
-    return lend(this.#connect, isSoundInTransaction, call?.signal, async (connection) => {
+    return lend(this.#connect, isSoundInTransaction, call, async (connection) => {
       const due = await connection.query(search, [now])
       if (due.rows.length === 0) return due
       await connection.query('START TRANSACTION', [])
@@ -173,7 +182,7 @@ WHERE kept.expires_at <= ? FOR UPDATE SKIP LOCKED`,
 
   async inspect(call?: CallOptions): Promise<readonly FoundColumn[]> {
     const settings = await this.query('SELECT @@autocommit AS autocommit, @@max_allowed_packet AS packet', [], call)
-    const { autocommit, packet } = settings.rows[0]!
+    const [autocommit, packet] = settings.rows[0]!
     if (Number(autocommit) !== 1) {
       throw new SojournError(
         'ERR_SOJOURN_OPTION',
@@ -189,7 +198,7 @@ WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = ?`,
       [this.#tableName],
       call,
     )
-    return rows.map(({ name, type, collation, keyed, note }) => ({
+    return rows.map(([name, type, collation, keyed, note]) => ({
       name: String(name),
       // MariaDB tells a display width, which changes nothing.
       type: `${String(type).replace(/^bigint\(\d+\)/, 'bigint')}${collation === null ? '' : ` ${collation as string}`}`,
@@ -216,12 +225,14 @@ WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = ?`,
     return this.#end?.()
   }
 
-  readonly #connect = async (): Promise<Connection> => {
-    const connection = await this.#pool.getConnection()
-    return {
-      query: async (sql, values) => await ask(connection, sql, values),
-      release: (broken) => (broken ? connection.destroy() : connection.release()),
-    }
+  readonly #connect: Connect = (done) => {
+    this.#pool.pool.getConnection((error, connection) => {
+      if (error !== null && error !== undefined) return done(error)
+      done(null, {
+        query: (sql, values) => ask(connection, sql, values),
+        release: (broken) => (broken ? connection.destroy() : connection.release()),
+      })
+    })
   }
 }
 
@@ -239,18 +250,29 @@ interface MysqlAnswer extends Answer {
 
 const inTransaction = 1
 
-async function ask(connection: MysqlConnection, sql: string, values: readonly Value[]): Promise<MysqlAnswer> {
-  // Whatever the pool's own options are.
-  const options = { sql, rowsAsArray: false, nestTables: false, typeCast: true }
-  const [result] =
-    values.length === 0 ? await connection.query(options) : await connection.execute(options, values as (string | number | Buffer | null)[])
+/** By a callback: the connections of `mysql2/promise` are made anew each time that one is lent. */
+function ask(connection: MysqlConnection, sql: string, values: readonly Value[]): Promise<MysqlAnswer> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, result: unknown): void => {
+      if (error !== null && error !== undefined) reject(error)
+      else resolve(answerOf(result))
+    }
+    // Whatever the pool's own options are.
+    const options = { sql, rowsAsArray: true, nestTables: false, typeCast: true }
+    if (values.length === 0) connection.query(options, done)
+    else connection.execute(options, values as (string | number | Buffer | null)[], done)
+  })
+}
+
+function answerOf(result: unknown): MysqlAnswer {
   if (Array.isArray(result)) return { rows: result as Row[], changes: 0 }
   const { affectedRows, serverStatus } = result as { readonly affectedRows: number; readonly serverStatus?: number }
   return { rows: [], changes: affectedRows, isInTransaction: ((serverStatus ?? 0) & inTransaction) !== 0 }
 }
 
+/** The IDs that the rows begin with. */
 function listOf(rows: readonly Row[]): string {
-  return JSON.stringify(rows.map(({ id }) => ({ id: String(id) })).sort((one, other) => (one.id < other.id ? -1 : 1)))
+  return JSON.stringify(rows.map(([id]) => ({ id: String(id) })).sort((one, other) => (one.id < other.id ? -1 : 1)))
 }
 
 const unreachable = /connection (?:lost|is in closed state)|closed state|pool is closed|no connections available|queue limit reached/i

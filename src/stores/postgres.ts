@@ -4,8 +4,8 @@ import { SojournError } from '../core/errors.ts'
 import type { CallOptions, ChangeListener, Maybe } from '../core/store.ts'
 import { Announcer } from './postgres/announcer.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
-import { type Connection, lend } from './sql/connection.ts'
-import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
+import { type Connect, lend } from './sql/connection.ts'
+import type { Answer, Columns, Dialect, FoundColumn, Trouble, Value } from './sql/dialect.ts'
 import { networkCodes } from './sql/failure.ts'
 import { formatNote } from './sql/format.ts'
 import { checkName } from './sql/names.ts'
@@ -35,7 +35,7 @@ export interface PostgresOptions {
 /** The part that is used of a pool of `pg`. */
 export interface PostgresPool {
   readonly options?: { readonly max?: number | undefined }
-  connect(): Promise<PostgresClient>
+  connect(done: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -44,7 +44,7 @@ export interface PostgresClient {
   /** 'I' outside a transaction, 'T' within one, 'E' within one that failed. Newer versions of pg tell it. */
   getTransactionStatus?(): string | null
   readonly binary?: boolean
-  query(query: PostgresQuery): Promise<PostgresResult | PostgresResult[]>
+  query(query: PostgresQuery, done: (error: Error | null, result: PostgresResult | PostgresResult[]) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
   on(event: 'notification', listener: (message: PostgresNotification) => void): unknown
@@ -60,12 +60,13 @@ export interface PostgresNotification {
 export interface PostgresQuery {
   readonly text: string
   readonly name?: string
-  readonly values?: (string | number | Uint8Array | null)[]
+  readonly values?: readonly Value[]
+  readonly rowMode: 'array'
   readonly types: { getTypeParser(oid: number): (value: never) => unknown }
 }
 
 export interface PostgresResult {
-  readonly rows: object[]
+  readonly rows: unknown[][]
   readonly rowCount: number | null
 }
 
@@ -184,7 +185,9 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
 
   #listen(listener: ChangeListener): OpenLine {
     return async (broken, givenUp) => {
-      const client = await this.#outside()
+      const client = await new Promise<PostgresClient>((resolve, reject) =>
+        this.#client((error, lent) => (lent === undefined ? reject(error!) : resolve(lent))),
+      )
       client.on('error', broken)
       client.on('end', broken)
       client.on('notification', ({ channel, payload = '' }) => {
@@ -198,17 +201,21 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
       givenUp.addEventListener('abort', close)
       try {
         givenUp.throwIfAborted()
-        await client.query({ text: `LISTEN "${this.#channel}"`, types })
+        await ask(client, { text: `LISTEN "${this.#channel}"` })
       } catch (error) {
         close()
         throw error
       }
-      return { ping: () => client.query({ text: 'SELECT 1', types }), close }
+      return { ping: () => ask(client, { text: 'SELECT 1' }), close }
     }
   }
 
   parameter(index: number): string {
     return `$${index}`
+  }
+
+  among(ids: readonly string[]): [string, readonly Value[]] {
+    return ['= ANY ($1)', [ids]]
   }
 
   encode(text: string): Uint8Array {
@@ -221,7 +228,7 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
   }
 
   query(statement: string, values: readonly Value[], call?: CallOptions): Promise<Answer> {
-    return lend(this.#connect, isSound, call?.signal, (connection) => connection.query(statement, values))
+    return lend(this.#connect, isSound, call, (connection) => connection.query(statement, values))
   }
 
   /** By a list of IDs, for which the planner always takes the primary key: of a join's size it would have to guess. */
@@ -242,7 +249,7 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
       [this.table],
       call,
     )
-    return rows.map(({ name, type, note, indexed }) => ({
+    return rows.map(([name, type, note, indexed]) => ({
       name: String(name),
       type: String(type),
       indexed: Number(indexed) === 1,
@@ -271,38 +278,36 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
     unhear(this.#pool)
   }
 
-  /** A connection that is in no transaction: somebody may have given it back without COMMIT or ROLLBACK, and what is written there may never be committed. */
-  async #outside(): Promise<PostgresClient> {
-    let client = await this.#pool.connect()
-    while (/[TE]/.test(client.getTransactionStatus?.() ?? '')) {
-      client.release(true)
-      client = await this.#pool.connect()
-    }
-    return client
+  readonly #connect: Connect = (done) => {
+    this.#client((error, client) => {
+      if (client === undefined) return done(error ?? null)
+      if (client.binary === true) {
+        client.release()
+        return done(
+          new SojournError(
+            'ERR_SOJOURN_OPTION',
+            `The pool of ${this.name} has the option binary, with which pg reads numbers and bytes wrong. Hand in a pool without it.`,
+          ),
+        )
+      }
+      client.on('error', ignore)
+      done(null, {
+        query: (text, values) => (values.length === 0 ? ask(client, { text }) : ask(client, { text, name: this.#nameOf(text), values })),
+        release: (broken) => {
+          client.off('error', ignore)
+          client.release(broken)
+        },
+      })
+    })
   }
 
-  readonly #connect = async (): Promise<Connection> => {
-    const client = await this.#outside()
-    if (client.binary === true) {
-      client.release()
-      throw new SojournError(
-        'ERR_SOJOURN_OPTION',
-        `The pool of ${this.name} has the option binary, with which pg reads numbers and bytes wrong. Hand in a pool without it.`,
-      )
-    }
-    client.on('error', ignore)
-    return {
-      query: async (text, values) => {
-        const query = values.length === 0 ? { text, types } : { name: this.#nameOf(text), text, values: [...values], types }
-        const result = await client.query(query)
-        const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
-        return { rows: rows as Row[], changes: rowCount ?? 0 }
-      },
-      release: (broken) => {
-        client.off('error', ignore)
-        client.release(broken)
-      },
-    }
+  /** One that is in no transaction: somebody may have given it back without COMMIT or ROLLBACK, and what is written there may never be committed. */
+  #client(done: (error: Error | undefined, client: PostgresClient | undefined) => void): void {
+    this.#pool.connect((error, client) => {
+      if (client === undefined || !/[TE]/.test(client.getTransactionStatus?.() ?? '')) return done(error, client)
+      client.release(true)
+      this.#client(done)
+    })
   }
 
   /** Prepared statements have names, by which two stores on one pool must not take each other's. */
@@ -311,6 +316,21 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
     if (name === undefined) this.#names.set(text, (name = `sojourn_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`))
     return name
   }
+}
+
+/** By a callback: pg's promises would be two more for each statement. */
+function ask(
+  client: PostgresClient,
+  query: { readonly text: string; readonly name?: string; readonly values?: readonly Value[] },
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // In arrays: for a row as an object pg makes a new shape with each answer.
+    client.query({ ...query, rowMode: 'array', types }, (error, result) => {
+      if (error !== null && error !== undefined) return reject(error)
+      const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
+      resolve({ rows, changes: rowCount ?? 0 })
+    })
+  })
 }
 
 /** Whatever parsers the application has set. */

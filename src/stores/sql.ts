@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
+import { Call } from '../core/call.ts'
 import { SojournError } from '../core/errors.ts'
 import { run, type Routine, wait } from '../core/routine.ts'
 import type { CallOptions, ChangeListener, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import { BatchedReads } from './batched-reads.ts'
 import type { Answer, Columns, Dialect, Row, Value } from './sql/dialect.ts'
 import { failure } from './sql/failure.ts'
 import { checkFormat } from './sql/format.ts'
@@ -30,6 +32,7 @@ function statementsOf({ table, parameter }: Pick<Dialect, 'table' | 'parameter'>
   const assignments = changing.map((column, index) => `${column} = ${parameter(index + 1)}`).join(', ')
   return {
     get: `SELECT ${all} FROM ${table} WHERE id = ${first}`,
+    getAmong: (condition: string) => `SELECT ${all} FROM ${table} WHERE id ${condition}`,
     insert: `INSERT INTO ${table} (${all}) VALUES (${parameters(columns.length).join(', ')})`,
     put: `UPDATE ${table} SET ${assignments} WHERE id = ${parameter(changing.length + 1)} AND version = ${parameter(changing.length + 2)}`,
     delete: `DELETE FROM ${table} WHERE id = ${first}`,
@@ -65,6 +68,7 @@ class TableStore implements SqlStore {
 
   readonly #dialect: Dialect
   readonly #statements: ReturnType<typeof statementsOf>
+  readonly #reads: BatchedReads<Row> | null
   #checked = false
   #closed = false
 
@@ -72,18 +76,32 @@ class TableStore implements SqlStore {
     this.name = dialect.name
     this.#dialect = dialect
     this.#statements = statementsOf(dialect)
+    const read = (ids: readonly string[], call: CallOptions) => this.#getAmong(ids, call)
+    this.#reads = dialect.among === undefined ? null : new BatchedReads({ read, idOf: (row) => textOf(row[0]), recordOf })
     const { clock, watchChanges } = dialect
     if (watchChanges !== undefined) this.watchChanges = watchChanges
     if (clock !== undefined) this.time = (call) => run(this.#time(clock, call))
   }
 
   get(id: string, call?: CallOptions): Maybe<SessionRecord | null> {
+    // Whoever has a signal of their own may give up at any time, and then others who share the statement would not.
+    if (this.#reads !== null && (call === undefined || call instanceof Call)) return this.#reads.get(id, call)
     return run(this.#get(id, call))
   }
 
   *#get(id: string, call?: CallOptions): Routine<SessionRecord | null> {
     const { rows } = yield* this.#ask('get', this.#statements.get, [id], call, true)
     return rows.length === 0 ? null : recordOf(rows[0]!)
+  }
+
+  async #getAmong(ids: readonly string[], call: CallOptions): Promise<readonly Row[]> {
+    const { rows } = await run(ids.length === 1 ? this.#ask('get', this.#statements.get, ids, call, true) : this.#askAmong(ids, call))
+    return rows
+  }
+
+  #askAmong(ids: readonly string[], call: CallOptions): Routine<Answer> {
+    const [condition, values] = this.#dialect.among!(ids)
+    return this.#ask('get', this.#statements.getAmong(condition), values, call, true)
   }
 
   put(record: SessionRecord, expected: number, call?: CallOptions): Maybe<boolean> {
@@ -174,7 +192,12 @@ class TableStore implements SqlStore {
 
   *#sweep(now: number, limit: number, call?: CallOptions): Routine<Swept> {
     const { rows, found = rows.length } = yield* this.#attempt('sweep', () => this.#dialect.sweep(now, limit, call), call, false)
-    const removed = rows.map((row) => ({ ...keyOf(row), head: textOf(row['head']), expiresAt: Number(row['expires_at']) }))
+    const removed = rows.map(([id, user, head, expiresAt]) => ({
+      id: textOf(id),
+      userId: userOf(user),
+      head: textOf(head),
+      expiresAt: Number(expiresAt),
+    }))
     removed.sort((one, other) => one.expiresAt - other.expiresAt || (one.id < other.id ? -1 : 1))
     // Where all that was found is held by others, the rest can wait for the next sweep.
     return { removed: removed.map(({ id, userId, head }) => ({ id, userId, head })), more: found >= limit && rows.length > 0 }
@@ -182,7 +205,7 @@ class TableStore implements SqlStore {
 
   *#time(clock: string, call?: CallOptions): Routine<number> {
     const { rows } = yield* this.#ask('tell the time', clock, [], call, true)
-    return Number(rows[0]!['now'])
+    return Number(rows[0]![0])
   }
 
   async createSchema(): Promise<void> {
@@ -293,21 +316,23 @@ function roundsOf(batch: readonly Touch[]): Touch[][] {
   return rounds.map((touches) => [...touches.values()].sort((one, other) => (one.id < other.id ? -1 : 1)))
 }
 
-function keyOf(row: Row): { id: string; userId: string | null } {
-  return { id: textOf(row['id']), userId: row['user_id'] === null ? null : textOf(row['user_id']) }
-}
-
 // Drivers can be told to answer whole numbers as numbers, texts or bigints. All are below 2^53.
 function recordOf(row: Row): SessionRecord {
+  const [id, version, user, createdAt, lastSeenAt, expiresAt, head, data] = row
   return {
-    ...keyOf(row),
-    version: Number(row['version']),
-    createdAt: Number(row['created_at']),
-    lastSeenAt: Number(row['last_seen_at']),
-    expiresAt: Number(row['expires_at']),
-    head: textOf(row['head']),
-    data: textOf(row['data']),
+    id: textOf(id),
+    version: Number(version),
+    userId: userOf(user),
+    createdAt: Number(createdAt),
+    lastSeenAt: Number(lastSeenAt),
+    expiresAt: Number(expiresAt),
+    head: textOf(head),
+    data: textOf(data),
   }
+}
+
+function userOf(value: unknown): string | null {
+  return value === null ? null : textOf(value)
 }
 
 function textOf(value: unknown): string {

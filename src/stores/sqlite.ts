@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { SojournError } from '../core/errors.ts'
 import type { Maybe } from '../core/store.ts'
 import { scriptOf, type SqlStore, sqlStore } from './sql.ts'
-import type { Answer, Columns, Dialect, FoundColumn, Row, Trouble, Value } from './sql/dialect.ts'
+import type { Answer, Columns, Dialect, FoundColumn, Trouble, Value } from './sql/dialect.ts'
 import { formatNote } from './sql/format.ts'
 import { checkName } from './sql/names.ts'
 
@@ -140,7 +140,7 @@ WHERE kept.id = touch.id AND kept.version = touch.version
   }
 
   inspect(): readonly FoundColumn[] {
-    const [setting] = this.#db.prepare('PRAGMA busy_timeout').all() as Row[]
+    const [setting] = this.#db.prepare('PRAGMA busy_timeout').all() as Record<string, unknown>[]
     if (Number(setting?.['timeout']) === 0) this.#db.exec(`PRAGMA busy_timeout = ${patience}`)
     const { rows } = this.query(
       `SELECT c.name, c.type, m.sql AS note, EXISTS (
@@ -148,7 +148,7 @@ WHERE kept.id = touch.id AND kept.version = touch.version
 ) AS indexed FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' AND lower(m.name) = lower(?)`,
       [this.#tableName],
     )
-    return rows.map(({ name, type, note, indexed }) => ({
+    return rows.map(([name, type, note, indexed]) => ({
       name: String(name),
       type: String(type),
       indexed: Number(indexed) === 1,
@@ -206,7 +206,10 @@ WHERE kept.id = touch.id AND kept.version = touch.version
   #prepare(statement: string): (values: readonly Value[]) => Answer {
     const prepared = this.#db.prepare(statement)
     if (/^SELECT|\bRETURNING\b/.test(statement)) {
-      return (values) => ({ rows: prepared.all(...(values as (string | number | null)[])) as Row[], changes: 0 })
+      return (values) => ({
+        rows: prepared.all(...(values as (string | number | null)[])).map((row) => Object.values(row as object)),
+        changes: 0,
+      })
     }
     return (values) => ({ rows: [], changes: Number(prepared.run(...(values as (string | number | null)[])).changes) })
   }

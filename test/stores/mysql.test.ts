@@ -1,7 +1,7 @@
-import { createConnection, createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise'
+import { createConnection, createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
-import { mysql, type MysqlPool, type MysqlQuery, schema } from '../../src/stores/mysql.ts'
+import { mysql, type MysqlPool, schema } from '../../src/stores/mysql.ts'
 import type { SqlStore } from '../../src/stores/sql.ts'
 import { storeCases } from '../../src/testing/store-cases.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
@@ -33,21 +33,24 @@ const thrown: Error[] = []
 
 /** The pool, with a note of what goes through it. */
 const watched: MysqlPool = {
-  async getConnection() {
-    const connection: PoolConnection = await pool.getConnection()
-    const noted = async <T>(statement: Statement, answer: Promise<T>) => {
-      sent.push(statement)
-      return await answer.catch((error: Error) => {
-        thrown.push(error)
-        throw error
-      })
-    }
-    return {
-      query: async (options: MysqlQuery) => await noted({ sql: options.sql, values: [] }, connection.query(options)),
-      execute: async (options, values) => await noted({ sql: options.sql, values }, connection.execute(options, values)),
-      release: () => connection.release(),
-      destroy: () => connection.destroy(),
-    }
+  pool: {
+    getConnection: (done) =>
+      pool.pool.getConnection((error, connection) => {
+        if (error !== null) return done(error, connection)
+        const noted = (statement: Statement, answered: (error: Error | null, result: unknown) => void) => {
+          sent.push(statement)
+          return (failure: Error | null, result: unknown) => {
+            if (failure !== null) thrown.push(failure)
+            answered(failure, result)
+          }
+        }
+        done(null, {
+          query: (options, answered) => connection.query(options, noted({ sql: options.sql, values: [] }, answered)),
+          execute: (options, values, answered) => connection.execute(options, values, noted({ sql: options.sql, values }, answered)),
+          release: () => connection.release(),
+          destroy: () => connection.destroy(),
+        })
+      }),
   },
 }
 

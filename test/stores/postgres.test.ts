@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { Pool, type PoolConfig } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
-import { postgres, type PostgresPool, schema } from '../../src/stores/postgres.ts'
+import { postgres, type PostgresClient, type PostgresPool, schema } from '../../src/stores/postgres.ts'
 import type { SqlStore } from '../../src/stores/sql.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
 import { keepsTheContract } from './contract.ts'
@@ -33,21 +33,22 @@ const thrown: Error[] = []
 
 /** The pool, with a note of what goes through it. */
 const watched: PostgresPool = {
-  async connect() {
-    const client = await pool.connect()
-    return {
-      async query(query) {
-        sent.push({ sql: query.text, values: query.values ?? [] })
-        return await client.query(query).catch((error: Error) => {
-          thrown.push(error)
-          throw error
-        })
-      },
-      on: (event, listener) => client.on(event, listener),
-      off: (event, listener) => client.off(event, listener),
-      release: (broken) => client.release(broken),
-    }
-  },
+  connect: (done) =>
+    pool.connect((error, client) => {
+      if (client === undefined) return done(error, client)
+      done(undefined, {
+        query(query, answered) {
+          sent.push({ sql: query.text, values: query.values ?? [] })
+          client.query({ ...query, values: [...(query.values ?? [])] }, (failure: Error | null, result) => {
+            if (failure) thrown.push(failure)
+            answered(failure, result)
+          })
+        },
+        on: client.on.bind(client) as PostgresClient['on'],
+        off: (event, listener) => client.off(event, listener),
+        release: (broken) => client.release(broken),
+      })
+    }),
   on: (event, listener) => pool.on(event, listener),
   off: (event, listener) => pool.off(event, listener),
 }

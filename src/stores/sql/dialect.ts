@@ -1,8 +1,9 @@
 import type { CallOptions, ChangeListener, Maybe } from '../../core/store.ts'
 
-export type Value = string | number | Uint8Array | null
+export type Value = string | number | Uint8Array | readonly string[] | null
 
-export type Row = Readonly<Record<string, unknown>>
+/** What was asked for, in the order of the statement. */
+export type Row = readonly unknown[]
 
 export interface Answer {
   readonly rows: readonly Row[]
@@ -52,6 +53,11 @@ export interface Dialect {
 
   /** The statement's nth parameter, counted from 1. */
   parameter(index: number): string
+  /**
+   * Whether a column is one of several texts, as the end of a condition, and its parameters, from the first on. Absent where reads don't
+   * wait for one another, and so are not to go out together.
+   */
+  among?(texts: readonly string[]): [condition: string, values: readonly Value[]]
   /** What stands for a text in the columns `user_id` and `data`. */
   encode(text: string): string | Uint8Array
 

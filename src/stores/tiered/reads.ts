@@ -1,3 +1,4 @@
+import { givenUp } from '../../core/call.ts'
 import { isPromise } from '../../core/routine.ts'
 import type { GetOptions, Maybe, SessionRecord, Store } from '../../core/store.ts'
 import type { Flight, Flights } from './flights.ts'
@@ -66,14 +67,14 @@ export class Reads {
   /** Whoever began a read may give it up before the others have waited for as long as they would. */
   #shared(id: string, { answer, options }: Pick<Read, 'answer' | 'options'>, own: GetOptions | undefined): Promise<SessionRecord | null> {
     return answer.catch((error: unknown) => {
-      if (options?.signal?.aborted !== true || own?.signal?.aborted === true) throw error
+      if (givenUp(options) === null || givenUp(own) !== null) throw error
       return this.#send(id, own)
     })
   }
 
   #send(id: string, options: GetOptions | undefined): Maybe<SessionRecord | null> {
     const sentAt = this.#now()
-    const found = this.#next.get(id, freshOf(options))
+    const found = this.#next.get(id, this.#next.caches === true ? freshOf(options) : options)
     if (!isPromise(found)) {
       this.#heard(id, found, sentAt, 0)
       return found
@@ -100,7 +101,7 @@ export class Reads {
   }
 }
 
-/** Always as `next` has it now: what a cache of its own has may be older than what this one knows. */
+/** For a `next` with a cache of its own, which may have what is older than what this one knows. */
 function freshOf(options: GetOptions | undefined): GetOptions {
   if (options?.fresh === true) return options
   if (options === undefined || !('signal' in options)) return freshly
