@@ -1,4 +1,5 @@
 import { Call } from './call.ts'
+import { Deadlines, Limited } from './deadlines.ts'
 import { SojournError } from './errors.ts'
 import type { CallOptions, ChangeListener, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from './store.ts'
 import { isPromise } from './routine.ts'
@@ -14,13 +15,14 @@ export class TimedStore implements Store {
   readonly watchChanges?: (listener: ChangeListener) => () => void
   readonly #store: Store
   readonly #limit: number
+  readonly #deadlines: Deadlines
 
   constructor(store: Store, limit: number) {
     this.name = store.name
     this.caches = store.caches === true
     this.#store = store
-    // Node's timers take a longer one for none at all.
-    this.#limit = Math.min(limit, 2 ** 31 - 1)
+    this.#limit = limit
+    this.#deadlines = new Deadlines(limit)
     if (store.time !== undefined) this.time = () => this.#within('time', (call) => store.time!(call))
     if (store.watchChanges !== undefined) this.watchChanges = (listener) => store.watchChanges!(listener)
   }
@@ -85,27 +87,27 @@ export class TimedStore implements Store {
 
   #limited<T>(verb: string, call: Call, answer: Promise<T>, isAnswer: IsAnswer): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const error = new SojournError(
-          'ERR_SOJOURN_STORE',
-          `The session store (${this.name}) did not answer '${verb}' within ${this.#limit} ms; look whether its server is up and not overloaded, or raise storeTimeout.`,
-        )
-        reject(error)
-        call.giveUp(error)
-      }, this.#limit)
+      const waiting = new Waiting(this.#tooLate, verb, call, reject)
+      this.#deadlines.begin(waiting)
       answer.then(
         (value) => {
-          clearTimeout(timer)
+          this.#deadlines.end(waiting)
           if (isAnswer(value)) resolve(value)
           else reject(this.#noAnswer(verb, value))
         },
         (error: unknown) => {
-          clearTimeout(timer)
+          this.#deadlines.end(waiting)
           reject(error instanceof Error ? error : new Error(String(error)))
         },
       )
     })
   }
+
+  readonly #tooLate = (verb: string): SojournError =>
+    new SojournError(
+      'ERR_SOJOURN_STORE',
+      `The session store (${this.name}) did not answer '${verb}' within ${this.#limit} ms; look whether its server is up and not overloaded, or raise storeTimeout.`,
+    )
 
   #noAnswer(verb: string, answer: unknown): SojournError {
     const isError = answer instanceof Error
@@ -115,6 +117,28 @@ export class TimedStore implements Store {
       `The session store (${this.name}) answered '${verb}' with ${what}, so nothing is taken for read or done; mend the store by the contract in sojourn/store, or what stands before it.`,
       isError ? { cause: answer } : {}, // Anything else may hold a session's data.
     )
+  }
+}
+
+/** A call that has not been answered. */
+class Waiting extends Limited {
+  readonly #tooLate: (verb: string) => SojournError
+  readonly #verb: string
+  readonly #call: Call
+  readonly #reject: (error: SojournError) => void
+
+  constructor(tooLate: (verb: string) => SojournError, verb: string, call: Call, reject: (error: SojournError) => void) {
+    super()
+    this.#tooLate = tooLate
+    this.#verb = verb
+    this.#call = call
+    this.#reject = reject
+  }
+
+  override expire(): void {
+    const error = this.#tooLate(this.#verb)
+    this.#reject(error)
+    this.#call.giveUp(error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SojournError } from '../../src/core/errors.ts'
 import type { CallOptions, Maybe, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
@@ -203,17 +204,50 @@ test('a store that answers at once pays for no timer', async () => {
   expect(timers).not.toHaveBeenCalled()
 })
 
-test('an answer in time leaves no timer behind', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  try {
-    const store = new TimedStore(new Later(memory()), limit)
-    const record = newRecord()
-    await store.put(record, 0)
-    await store.get(record.id)
-    expect(await listAll(store)).toBe(1)
-    expect(vi.getTimerCount()).toBe(0)
-  } finally {
-    vi.useRealTimers()
+test('an answer in time leaves no timer behind that a process would wait for', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const store = new TimedStore(new Later(memory()), 60_000)
+  const before = timers()
+  const waiting = store.get('x')
+  expect(timers()).toBe(before + 1)
+  await waiting
+  expect(timers()).toBe(before)
+  const record = newRecord()
+  await store.put(record, 0)
+  const [one, other] = [store.get(record.id), store.get(record.id)]
+  expect(timers()).toBe(before + 1)
+  await Promise.all([one, other])
+  expect(await listAll(store)).toBe(1)
+  expect(timers()).toBe(before)
+})
+
+test('each call has the whole limit, whenever it begins and whatever is answered meanwhile', async () => {
+  const span = 300
+  const answers: (() => void)[] = []
+  const store = new TimedStore(
+    Object.assign(new Later(memory()), { get: () => new Promise<null>((resolve) => answers.push(() => resolve(null))) }),
+    span,
+  )
+  const ends: Promise<number>[] = []
+  for (let i = 0; i < 8; i++) {
+    const began = performance.now()
+    ends.push(
+      Promise.resolve(store.get('x')).then(
+        () => -1,
+        () => performance.now() - began,
+      ),
+    )
+    await sleep(span / 6)
+    // The oldest, one in the middle, the newest.
+    if (i === 1) answers[0]!()
+    if (i === 4) answers[3]!()
+    if (i === 6) answers[6]!()
+  }
+  const took = await Promise.all(ends)
+  expect(took.map((time) => time === -1)).toEqual([true, false, false, true, false, false, true, false])
+  for (const time of took.filter((time) => time !== -1)) {
+    expect(time).toBeGreaterThanOrEqual(span - 2)
+    expect(time).toBeLessThan(span * 2)
   }
 })
 
