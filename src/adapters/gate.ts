@@ -168,7 +168,13 @@ export class Gate {
         continue
       }
       if (isPromise(settled))
-        return settled.catch((error: unknown) => this.#passOver(session, error)).then(() => this.#commit(i + 1, isPublic))
+        return settled.then(
+          () => this.#commit(i + 1, isPublic),
+          (error: unknown) => {
+            this.#passOver(session, error)
+            return this.#commit(i + 1, isPublic)
+          },
+        )
     }
   }
 
