@@ -7,7 +7,7 @@ import type { Finding, Row } from '../row.ts'
 
 const writers = 200
 const rounds = 20
-const warmUp = 5
+const warmUp = 40
 /** After each round one writer goes on alone, so many times. */
 const alone = 20
 
@@ -20,7 +20,11 @@ export const row: Row = {
     "The client writes the bytes of its requests and does nothing else: node:http's own takes more of a processor for 200 requests than a server without sessions, and would measure itself.",
   async run(tell) {
     return await withDatabase('redis', tell, async (url) => {
-      const findings: Finding[] = []
+      tell('  bare')
+      const bare = await bursts('bare', {})
+      const findings: Finding[] = [
+        latency('bare, without a session', bare, 'what Node itself, the client and the waiting for one another come to'),
+      ]
       for (const settings of [{ store: 'memory' }, { store: 'redis', url }]) {
         const on = settings.store === 'redis' ? 'Redis' : 'memory'
         for (const library of ['sojourn', 'express-session']) {
@@ -53,11 +57,13 @@ async function bursts(library: string, settings: Record<string, unknown>): Promi
       const visitor = new Visitor(server.origin)
       await visitor.get('/create')
       const { cookie } = visitor
-      const before = await writesOf(server)
+      const before = library === 'bare' ? 0 : await writesOf(server)
       const times = await Promise.all(connections.map(async (connection, key) => await connection.time(`/add/key${key}`, cookie)))
       if (round >= 0) {
-        all.writes.push((await writesOf(server)) - before)
-        all.landed.push(Number(await visitor.get('/count')))
+        if (library !== 'bare') {
+          all.writes.push((await writesOf(server)) - before)
+          all.landed.push(Number(await visitor.get('/count')))
+        }
         all.times.push(...times)
         for (let key = 0; key < alone; key++) all.timesAlone.push(await connections[0]!.time(`/add/alone${key}`, cookie))
       }
@@ -75,11 +81,22 @@ async function writesOf(server: Server): Promise<number> {
   return counts.put ?? counts.set ?? 0
 }
 
-function findingsOf(name: string, { landed, writes, times, timesAlone }: Bursts, hasGoals: boolean): Finding[] {
+/** Their p99 beside that of one alone. */
+function latency(name: string, { times, timesAlone }: Bursts, note = ''): Finding {
+  const [single, together] = [percentile(timesAlone, 99), percentile(times, 99)]
+  const both = `${together.toFixed(1)} ms, alone ${single.toFixed(1)}`
+  return {
+    what: `${name}: p99 of a request`,
+    value: together / single,
+    unit: '× a single writer',
+    note: note === '' ? both : `${both}: ${note}`,
+  }
+}
+
+function findingsOf(name: string, all: Bursts, hasGoals: boolean): Finding[] {
+  const { landed, writes } = all
   const there = spreadOf(landed)
   const asked = spreadOf(writes)
-  const single = percentile(timesAlone, 99)
-  const together = percentile(times, 99)
   return [
     {
       what: `${name}: writes that are there, in the worst round`,
@@ -96,12 +113,6 @@ function findingsOf(name: string, { landed, writes, times, timesAlone }: Bursts,
       ...(hasGoals && { goal: { atMost: 2 } }),
       ...(hasGoals && { note: 'the first alone; those that come while it is on its way, or find it done, together' }),
     },
-    {
-      what: `${name}: p99 of a request`,
-      value: together / single,
-      unit: '× a single writer',
-      ...(hasGoals && { goal: { atMost: 3 } }),
-      note: `${together.toFixed(1)} ms, alone ${single.toFixed(1)}`,
-    },
+    { ...latency(name, all), ...(hasGoals && { goal: { atMost: 3 } }) },
   ]
 }

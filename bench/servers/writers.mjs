@@ -24,7 +24,9 @@ const handlerOf = (dataOf) => async (req, res) => {
   respond(res, 'done')
 }
 
-if (settings.library === 'sojourn') {
+if (settings.library === 'bare') {
+  serve(handlerOf(() => ({ keys: {} })))
+} else if (settings.library === 'sojourn') {
   const sessions = await sojournSessions(settings)
   serve(
     withSession(

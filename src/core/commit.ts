@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asItIs, type Change, changesData, compose, type Draft, type Part, type Rework } from './compose.ts'
 import type { Content } from './content.ts'
 import { type DataCore, land, readFresh } from './core.ts'
@@ -29,8 +29,9 @@ interface Member<Data extends object> extends Part<Data> {
 }
 
 const triesAtMost = 50
-/** How many turns of the event loop the first of many waits for more of them. */
-const turnsAtMost = 16
+/** For how long, in ms, the first of many waits for more of them, and how often. */
+const lull = 2
+const lullsAtMost = 16
 
 /**
  * The commits of each session, in line. Those that arrive while one is on its way go out together after it, so that two hundred
@@ -58,7 +59,7 @@ export class CommitQueue<Data extends object> {
     const begun = id === this.#lastId && version < this.#lastVersion ? 'lost' : begin(this.#core, first)
     if (begun === 'lost') return this.#lost(change)
     if (begun !== 'done') {
-      if (begun?.landed != null) return this.#follow(begun.landed, begun, first)
+      if (begun !== null && begun.landed !== null) return this.#follow(begun.landed, begun, first)
       const going = run(round(this.#core, [first], change.record, begun))
       if (isPromise(going)) return this.#finish(going, first, this.#open(id))
     }
@@ -127,12 +128,12 @@ function join<Data extends object>(lane: Member<Data>[], change: Change<Data>): 
   return new Promise((settle, fail) => lane.push({ change, settle, fail, draft: null }))
 }
 
-/** Waits until a turn of the event loop has brought nobody more. */
+/** Waits until a lull. A turn of the event loop would be none: what arrives together is worked off in several, with pauses between. */
 async function gathered(lane: readonly unknown[]): Promise<void> {
   let before = 0
-  for (let turns = 0; lane.length > before && turns < turnsAtMost; turns++) {
+  for (let times = 0; lane.length > before && times < lullsAtMost; times++) {
     before = lane.length
-    await turn()
+    await sleep(lull)
   }
 }
 

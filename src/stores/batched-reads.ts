@@ -8,8 +8,8 @@ const largest = 32
 interface Asked {
   readonly id: string
   readonly call: Call | undefined
-  resolve(record: SessionRecord | null): void
-  reject(error: unknown): void
+  readonly resolve: (record: SessionRecord | null) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** What a database has of its own. */

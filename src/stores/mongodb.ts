@@ -113,7 +113,7 @@ class MongoSessions implements MongoStore {
   readonly #end: (() => Maybe<unknown>) | undefined
   readonly #reads = new BatchedReads<object>({
     read: (ids, call) => this.#read(ids, call),
-    idOf: (document) => (document as Document)._id,
+    idOf: (document) => keyOf(document as Document),
     recordOf: (document) => this.#recordOf(document),
   })
   #checked: Promise<void> | null = null
@@ -365,6 +365,10 @@ function causeOf(error: unknown): unknown {
 function signalOf(options: CallOptions | undefined): { signal?: AbortSignal } {
   const signal = options?.signal
   return signal === undefined ? {} : { signal }
+}
+
+function keyOf({ _id }: Document): string {
+  return _id
 }
 
 function documentOf({ id, version, userId, createdAt, lastSeenAt, expiresAt, head, data }: SessionRecord): Document {

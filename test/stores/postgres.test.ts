@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { Pool, type PoolConfig } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
-import { postgres, type PostgresClient, type PostgresPool, schema } from '../../src/stores/postgres.ts'
+import { postgres, type PostgresPool, schema } from '../../src/stores/postgres.ts'
 import type { SqlStore } from '../../src/stores/sql.ts'
 import { type Server, service, shared, startTimeout } from '../services/service.ts'
 import { keepsTheContract } from './contract.ts'
@@ -44,7 +44,7 @@ const watched: PostgresPool = {
             answered(failure, result)
           })
         },
-        on: client.on.bind(client) as PostgresClient['on'],
+        on: client.on.bind(client),
         off: (event, listener) => client.off(event, listener),
         release: (broken) => client.release(broken),
       })
