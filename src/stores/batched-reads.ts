@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers'
-import { Call, whenGivenUp } from '../core/call.ts'
+import { Call, givenUp, whenGivenUp } from '../core/call.ts'
 import type { CallOptions, SessionRecord } from '../core/store.ts'
 
 // More go out in several statements at once, on as many connections: a long answer holds up those alone that wait for the same one.
@@ -7,7 +7,7 @@ const largest = 32
 
 interface Asked {
   readonly id: string
-  readonly call: Call | undefined
+  readonly call: CallOptions | undefined
   readonly resolve: (record: SessionRecord | null) => void
   readonly reject: (error: unknown) => void
 }
@@ -34,9 +34,12 @@ export class BatchedReads<Row> {
     this.#rows = rows
   }
 
-  get(id: string, call: Call | undefined): Promise<SessionRecord | null> {
+  get(id: string, call: CallOptions | undefined): Promise<SessionRecord | null> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ id, call, resolve, reject }) === 1) setImmediate(this.#send)
+      const asked = { id, call, resolve, reject }
+      // Whoever has a signal of their own may give up at any time; the others would not.
+      if (!(call instanceof Call) && call?.signal !== undefined) void this.#read([asked])
+      else if (this.#waiting.push(asked) === 1) setImmediate(this.#send)
     })
   }
 
@@ -76,6 +79,10 @@ function callOf(asked: readonly Asked[]): Call {
   const stop = (reason: Error): void => {
     if (--left === 0) shared.giveUp(reason)
   }
-  for (const { call } of asked) whenGivenUp(call, stop)
+  for (const { call } of asked) {
+    const reason = givenUp(call)
+    if (reason === null) whenGivenUp(call, stop)
+    else stop(reason)
+  }
   return shared
 }

@@ -1,4 +1,4 @@
-import { Call, givenUp } from '../core/call.ts'
+import { givenUp } from '../core/call.ts'
 import { SojournError } from '../core/errors.ts'
 import type { CallOptions, GetOptions, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { BatchedReads } from './batched-reads.ts'
@@ -127,13 +127,7 @@ class MongoSessions implements MongoStore {
   }
 
   get(id: string, options?: GetOptions): Promise<SessionRecord | null> {
-    // Whoever has a signal of their own may give up at any time, and then others who share the answer would not.
-    return options === undefined || options instanceof Call ? this.#reads.get(id, options) : this.#get(id, options)
-  }
-
-  async #get(id: string, options: GetOptions): Promise<SessionRecord | null> {
-    const [found] = await this.#read([id], options)
-    return found === undefined ? null : this.#recordOf(found)
+    return this.#reads.get(id, options)
   }
 
   async #read(ids: readonly string[], options: CallOptions): Promise<readonly object[]> {

@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises'
-import { Call } from '../core/call.ts'
 import { SojournError } from '../core/errors.ts'
 import { run, type Routine, wait } from '../core/routine.ts'
 import type { CallOptions, ChangeListener, Maybe, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
@@ -84,9 +83,7 @@ class TableStore implements SqlStore {
   }
 
   get(id: string, call?: CallOptions): Maybe<SessionRecord | null> {
-    // Whoever has a signal of their own may give up at any time, and then others who share the statement would not.
-    if (this.#reads !== null && (call === undefined || call instanceof Call)) return this.#reads.get(id, call)
-    return run(this.#get(id, call))
+    return this.#reads === null ? run(this.#get(id, call)) : this.#reads.get(id, call)
   }
 
   *#get(id: string, call?: CallOptions): Routine<SessionRecord | null> {

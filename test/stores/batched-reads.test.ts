@@ -1,0 +1,174 @@
+import { MongoClient } from 'mongodb'
+import { createPool } from 'mysql2/promise'
+import { Pool } from 'pg'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { Call } from '../../src/core/call.ts'
+import type { SessionRecord, Store } from '../../src/core/store.ts'
+import { mongodb } from '../../src/stores/mongodb.ts'
+import { mysql } from '../../src/stores/mysql.ts'
+import { postgres } from '../../src/stores/postgres.ts'
+import { after, insertMany, newRecord } from '../../src/testing/store-cases/rule.ts'
+import { shared } from '../services/service.ts'
+
+const servers = { mysql: await shared('mysql'), postgres: await shared('postgres'), mongodb: await shared('mongodb-races') }
+const mysqlPool = createPool({ uri: servers.mysql.url, connectionLimit: 10 })
+const postgresPool = new Pool({ connectionString: servers.postgres.url, max: 10 })
+const mongo = new MongoClient(servers.mongodb.url, { monitorCommands: true })
+const documents = mongo.db(servers.mongodb.name).collection<{ _id: string }>('batched')
+afterAll(async () => await Promise.all([mysqlPool.end(), postgresPool.end(), mongo.close()]))
+
+/** How many statements were sent that read sessions. */
+const sent = { mysql: 0, postgres: 0, mongodb: 0 }
+mongo.on('commandStarted', ({ commandName, command }) => {
+  if (commandName === 'find' && command['find'] === 'batched') sent.mongodb++
+})
+const reads = /^SELECT id, version, .* WHERE id (?:=|IN)/
+const kinds = {
+  mysql: () =>
+    mysql(
+      {
+        pool: {
+          getConnection: (done) =>
+            mysqlPool.pool.getConnection((error, connection) => {
+              if (error !== null) return done(error, connection)
+              done(null, {
+                query: (options, answered) => connection.query(options, answered),
+                execute: (options, values, answered) => {
+                  if (reads.test(options.sql)) sent.mysql++
+                  return connection.execute(options, values, answered)
+                },
+                release: () => connection.release(),
+                destroy: () => connection.destroy(),
+              })
+            }),
+        },
+      },
+      { table: 'batched' },
+    ),
+  postgres: () =>
+    postgres(
+      {
+        connect: (done) =>
+          postgresPool.connect((error, client) => {
+            if (client === undefined) return done(error, client)
+            done(undefined, {
+              query(query, answered) {
+                if (reads.test(query.text)) sent.postgres++
+                client.query({ ...query, values: [...(query.values ?? [])] }, (failure: Error | null, result) => answered(failure, result))
+              },
+              on: client.on.bind(client),
+              off: (event, listener) => client.off(event, listener),
+              release: (broken) => client.release(broken),
+            })
+          }),
+        on: (event, listener) => postgresPool.on(event, listener),
+        off: (event, listener) => postgresPool.off(event, listener),
+      },
+      { table: 'batched' },
+    ),
+  mongodb: () => mongodb(mongo.db(servers.mongodb.name), { collection: 'batched' }),
+}
+
+describe.each(['mysql', 'postgres', 'mongodb'] as const)('reads of one turn of the event loop, in %s', (kind) => {
+  const opened = (async () => {
+    const store = kinds[kind]()
+    await store.createSchema()
+    return store
+  })()
+
+  /** @returns how many statements the work took */
+  const counted = async (work: () => Promise<void>): Promise<number> => {
+    const before = sent[kind]
+    await work()
+    return sent[kind] - before
+  }
+
+  test('go out in one statement, and each gets its own record, or none', async () => {
+    const store = await opened
+    const records = await insertMany(store, 20, (index) => ({ userId: index % 2 === 0 ? `user ${index}` : null, data: `data ${index} ✓` }))
+    const nobody = newRecord().id
+    const ids = [...records.map(({ id }) => id), nobody, records[3]!.id, records[3]!.id].toSorted(() => Math.random() - 0.5)
+    let found: (SessionRecord | null)[] = []
+    expect(await counted(async () => void (found = await Promise.all(ids.map(async (id) => await store.get(id)))))).toBe(1)
+    expect(found).toEqual(ids.map((id) => records.find((record) => record.id === id) ?? null))
+  })
+
+  test('of more than one statement takes, several go out at once', async () => {
+    const store = await opened
+    const records = await insertMany(store, 100, (index) => ({ data: `data ${index}` }))
+    let found: (SessionRecord | null)[] = []
+    expect(await counted(async () => void (found = await Promise.all(records.map(async ({ id }) => await store.get(id)))))).toBe(4)
+    expect(found).toEqual(records)
+  })
+
+  test('of a later turn are another statement', async () => {
+    const store = await opened
+    const [one, other] = await insertMany(store, 2, () => ({}))
+    const statements = await counted(async () => {
+      const first = store.get(one!.id)
+      await turn()
+      await turn()
+      expect(await Promise.all([first, store.get(other!.id)])).toEqual([one, other])
+    })
+    expect(statements).toBe(2)
+  })
+
+  test('are none the worse for one that gives up; and nobody waits for what all have given up', async () => {
+    const store = await opened
+    const [record] = await insertMany(store, 1, () => ({}))
+    const [hasty, patient] = [new Call(), new Call()]
+    const [given, kept] = [Promise.resolve(store.get(record!.id, hasty)), store.get(record!.id, patient)]
+    const outcome = given.catch((error: unknown) => error)
+    hasty.giveUp(new Error('given up'))
+    expect(await kept).toEqual(record)
+    await outcome
+    const alone = new Call()
+    const nothing = Promise.resolve(store.get(record!.id, alone))
+    alone.giveUp(new Error('given up'))
+    await expect(nothing).rejects.toThrow(/given up/)
+    expect(await store.get(record!.id)).toEqual(record)
+  })
+
+  test('see every write that was acknowledged before they were asked for, whatever else goes on', { timeout: 60_000 }, async () => {
+    const store: Store = await opened
+    const latest = new Map((await insertMany(store, 8, () => ({}))).map((record) => [record.id, record]))
+    const ids = [...latest.keys()]
+    let isOver = false
+    let seen = 0
+    const writer = async (id: string) => {
+      for (let i = 0; i < 60; i++) {
+        const next = after(latest.get(id)!, { data: `${id} ${i}` })
+        expect(await store.put(next, next.version - 1)).toBe(true)
+        latest.set(id, next)
+        if (Math.random() < 0.3) await turn()
+      }
+    }
+    const reader = async () => {
+      while (!isOver) {
+        const id = ids[Math.floor(Math.random() * ids.length)]!
+        const { version } = latest.get(id)!
+        const found = (await store.get(id))!
+        expect(found.id).toBe(id)
+        expect(found.version).toBeGreaterThanOrEqual(version)
+        if (found.version > 1000) expect(found.data.startsWith(`${id} `)).toBe(true)
+        seen++
+      }
+    }
+    const readers = Promise.all(Array.from({ length: 24 }, reader))
+    await Promise.all(ids.map(writer))
+    isOver = true
+    await readers
+    expect(seen).toBeGreaterThan(200)
+  })
+})
+
+test('a document that is no session fails who asked for it, and nobody else', async () => {
+  const store = kinds.mongodb()
+  await store.createSchema()
+  const [record] = await insertMany(store, 1, () => ({}))
+  await documents.insertOne({ _id: 'of somebody else' })
+  const [good, bad] = await Promise.allSettled([store.get(record!.id), store.get('of somebody else')])
+  expect(good).toEqual({ status: 'fulfilled', value: record })
+  expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'ERR_SOJOURN_STORE_FORMAT' } })
+})
