@@ -12,6 +12,7 @@ export const parts = [
   'Node and V8, compiled',
   'V8’s built-in functions',
   'JavaScript of Node',
+  'JavaScript of the framework or driver',
   'JavaScript of sojourn',
   'JavaScript of the handler',
 ] as const
@@ -69,6 +70,7 @@ function partOf(symbol: string): Part {
   // V8 compiles regular expressions, whoever wrote them.
   if (/Builtins_|RegExp:/.test(symbol)) return 'V8’s built-in functions'
   if (/ node:/.test(symbol)) return 'JavaScript of Node'
+  if (symbol.includes('/node_modules/')) return 'JavaScript of the framework or driver'
   if (/file:.*\/dist\//.test(symbol)) return 'JavaScript of sojourn'
   if (symbol.includes('file:')) return 'JavaScript of the handler'
   return 'Node and V8, compiled'

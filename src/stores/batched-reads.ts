@@ -1,9 +1,13 @@
-import { setImmediate } from 'node:timers'
 import { Call, givenUp, whenGivenUp } from '../core/call.ts'
 import type { CallOptions, SessionRecord } from '../core/store.ts'
 
-// More go out in several statements at once, on as many connections: a long answer holds up those alone that wait for the same one.
+// More go out in several statements: a long answer holds up those alone that wait for the same one.
 const largest = 32
+/**
+ * For how long, in ms, a read waits for the answer to the statement before it: where the server is near, hardly ever to the end; and where
+ * it is far, or does not answer on one of its connections, the next goes out on another.
+ */
+const patience = 1
 
 interface Asked {
   readonly id: string
@@ -22,13 +26,19 @@ export interface Rows<Row> {
 }
 
 /**
- * Reads that are asked for in one turn of the event loop go out together: what a driver and a server do for a statement costs more than
- * to look one more record up, and a busy server has several requests in a turn. None waits for anything but the requests that have
- * arrived already. Each reads what was there after it was asked for, as it would alone.
+ * Reads that are asked for while another is on its way go out together when that is answered, or in a millisecond: what a driver and a
+ * server do for a statement costs more than to look one more record up. One that comes alone goes out at once. Each reads what is
+ * there after it was asked for, as it would alone.
+ *
+ * Not by `setImmediate`, which would gather a turn of the event loop: MongoDB's driver (7.9) waits for ever for a command, its own heartbeat among them,
+ * that is written after a socket was destroyed and before that is told, and at such a moment immediates run.
  */
 export class BatchedReads<Row> {
   readonly #rows: Rows<Row>
   #waiting: Asked[] = []
+  /** The statement that was sent last, until it is answered. */
+  #last: object | null = null
+  #timer: NodeJS.Timeout | null = null
 
   constructor(rows: Rows<Row>) {
     this.#rows = rows
@@ -38,15 +48,27 @@ export class BatchedReads<Row> {
     return new Promise((resolve, reject) => {
       const asked = { id, call, resolve, reject }
       // Whoever has a signal of their own may give up at any time; the others would not.
-      if (!(call instanceof Call) && call?.signal !== undefined) void this.#read([asked])
-      else if (this.#waiting.push(asked) === 1) setImmediate(this.#send)
+      if (this.#last === null || (!(call instanceof Call) && call?.signal !== undefined)) return void this.#send([asked])
+      this.#waiting.push(asked)
+      if (this.#waiting.length === largest) this.#sendWaiting()
+      else this.#timer ??= setTimeout(this.#sendWaiting, patience)
     })
   }
 
-  readonly #send = (): void => {
+  readonly #sendWaiting = (): void => {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
     const waiting = this.#waiting
     this.#waiting = []
-    for (let from = 0; from < waiting.length; from += largest) void this.#read(waiting.slice(from, from + largest))
+    if (waiting.length > 0) void this.#send(waiting)
+  }
+
+  async #send(asked: readonly Asked[]): Promise<void> {
+    const own = (this.#last = {})
+    await this.#read(asked)
+    if (this.#last !== own) return
+    this.#last = null
+    this.#sendWaiting()
   }
 
   async #read(asked: readonly Asked[]): Promise<void> {

@@ -1,10 +1,11 @@
 import { MongoClient } from 'mongodb'
 import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Call } from '../../src/core/call.ts'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
+import { BatchedReads } from '../../src/stores/batched-reads.ts'
 import { mongodb } from '../../src/stores/mongodb.ts'
 import { mysql } from '../../src/stores/mysql.ts'
 import { postgres } from '../../src/stores/postgres.ts'
@@ -70,7 +71,7 @@ const kinds = {
   mongodb: () => mongodb(mongo.db(servers.mongodb.name), { collection: 'batched' }),
 }
 
-describe.each(['mysql', 'postgres', 'mongodb'] as const)('reads of one turn of the event loop, in %s', (kind) => {
+describe.each(['mysql', 'postgres', 'mongodb'] as const)('reads that are asked for while another is on its way, in %s', (kind) => {
   const opened = (async () => {
     const store = kinds[kind]()
     await store.createSchema()
@@ -90,19 +91,19 @@ describe.each(['mysql', 'postgres', 'mongodb'] as const)('reads of one turn of t
     const nobody = newRecord().id
     const ids = [...records.map(({ id }) => id), nobody, records[3]!.id, records[3]!.id].toSorted(() => Math.random() - 0.5)
     let found: (SessionRecord | null)[] = []
-    expect(await counted(async () => void (found = await Promise.all(ids.map(async (id) => await store.get(id)))))).toBe(1)
+    expect(await counted(async () => void (found = await Promise.all(ids.map(async (id) => await store.get(id)))))).toBe(2)
     expect(found).toEqual(ids.map((id) => records.find((record) => record.id === id) ?? null))
   })
 
-  test('of more than one statement takes, several go out at once', async () => {
+  test('are more than one statement takes: several go out at once', async () => {
     const store = await opened
     const records = await insertMany(store, 100, (index) => ({ data: `data ${index}` }))
     let found: (SessionRecord | null)[] = []
-    expect(await counted(async () => void (found = await Promise.all(records.map(async ({ id }) => await store.get(id)))))).toBe(4)
+    expect(await counted(async () => void (found = await Promise.all(records.map(async ({ id }) => await store.get(id)))))).toBe(5)
     expect(found).toEqual(records)
   })
 
-  test('of a later turn are another statement', async () => {
+  test('do not go out with one that was sent before they were asked for', async () => {
     const store = await opened
     const [one, other] = await insertMany(store, 2, () => ({}))
     const statements = await counted(async () => {
@@ -118,10 +119,11 @@ describe.each(['mysql', 'postgres', 'mongodb'] as const)('reads of one turn of t
     const store = await opened
     const [record] = await insertMany(store, 1, () => ({}))
     const [hasty, patient] = [new Call(), new Call()]
+    const before = store.get(record!.id)
     const [given, kept] = [Promise.resolve(store.get(record!.id, hasty)), store.get(record!.id, patient)]
     const outcome = given.catch((error: unknown) => error)
     hasty.giveUp(new Error('given up'))
-    expect(await kept).toEqual(record)
+    expect(await Promise.all([before, kept])).toEqual([record, record])
     await outcome
     const alone = new Call()
     const nothing = Promise.resolve(store.get(record!.id, alone))
@@ -171,4 +173,28 @@ test('a document that is no session fails who asked for it, and nobody else', as
   const [good, bad] = await Promise.allSettled([store.get(record!.id), store.get('of somebody else')])
   expect(good).toEqual({ status: 'fulfilled', value: record })
   expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'ERR_SOJOURN_STORE_FORMAT' } })
+})
+
+test('a statement that is not answered holds up those alone who share it, and others for a moment', async () => {
+  const answers: ((rows: readonly SessionRecord[]) => void)[] = []
+  const reads = new BatchedReads<SessionRecord>({
+    read: async (ids) => await new Promise((resolve) => answers.push((rows) => resolve(rows.filter(({ id }) => ids.includes(id))))),
+    idOf: ({ id }) => id,
+    recordOf: (record) => record,
+  })
+  const records = Array.from({ length: 5 }, () => newRecord())
+  const began = performance.now()
+  const found = records.map(async ({ id }) => await reads.get(id, undefined))
+  expect(answers.length).toBe(1)
+  while (answers.length < 2) await sleep(1)
+  expect(performance.now() - began).toBeLessThan(1000)
+  answers[1]!(records)
+  expect(await Promise.all(found.slice(1))).toEqual(records.slice(1))
+  // The first is still not answered, and nobody waits for it any more.
+  const later = reads.get(records[2]!.id, undefined)
+  expect(answers.length).toBe(3)
+  answers[2]!(records)
+  expect(await later).toEqual(records[2])
+  answers[0]!(records)
+  expect(await found[0]).toEqual(records[0])
 })
