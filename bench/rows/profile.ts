@@ -104,6 +104,6 @@ function findingsOf(name: string, bare: Profile, ours: Profile): Finding[] {
     what: `${name}: ${part}`,
     value: with_,
     unit: 'µs a request',
-    note: `without ${without.toFixed(1)}; ${with_ >= without ? 'more' : 'less'} by ${Math.abs(with_ - without).toFixed(1)}, of a request without ${Math.round((100 * (with_ - without)) / sum(bare))} %`,
+    note: `without ${without.toFixed(1)}; ${with_ >= without ? 'more' : 'less'} by ${Math.abs(with_ - without).toFixed(1)}, of a request without ${Math.round((100 * Math.abs(with_ - without)) / sum(bare))} %`,
   }))
 }
