@@ -19,7 +19,7 @@ interface Asked {
 /** What a database has of its own. */
 export interface Rows<Row> {
   /** The rows of several IDs, in any order; no row of one that is not there. An ID may be among them twice. */
-  read(ids: readonly string[], call: CallOptions): Promise<readonly Row[]>
+  read(ids: readonly string[], call: CallOptions | undefined): Promise<readonly Row[]>
   idOf(row: Row): string
   /** @throws SojournError for a row that is no session */
   recordOf(row: Row): SessionRecord
@@ -72,17 +72,17 @@ export class BatchedReads<Row> {
   }
 
   async #read(asked: readonly Asked[]): Promise<void> {
-    let rows: readonly Row[]
+    const found = new Map<string, Row>()
     try {
-      rows = await this.#rows.read(
+      const rows = await this.#rows.read(
         asked.map(({ id }) => id),
-        callOf(asked),
+        asked.length === 1 ? asked[0]!.call : callOf(asked),
       )
+      for (const row of rows) found.set(this.#rows.idOf(row), row)
     } catch (error) {
       for (const { reject } of asked) reject(error)
       return
     }
-    const found = new Map(rows.map((row) => [this.#rows.idOf(row), row]))
     for (const { id, resolve, reject } of asked) {
       const row = found.get(id)
       try {

@@ -130,7 +130,7 @@ class MongoSessions implements MongoStore {
     return this.#reads.get(id, options)
   }
 
-  async #read(ids: readonly string[], options: CallOptions): Promise<readonly object[]> {
+  async #read(ids: readonly string[], options: CallOptions | undefined): Promise<readonly object[]> {
     await this.#ready()
     const filter = { _id: ids.length === 1 ? ids[0] : { $in: ids } }
     return await this.#ask(() => this.#sessions.find(filter, { limit: ids.length, ...signalOf(options) }).toArray(), options)

@@ -75,7 +75,7 @@ class TableStore implements SqlStore {
     this.name = dialect.name
     this.#dialect = dialect
     this.#statements = statementsOf(dialect)
-    const read = (ids: readonly string[], call: CallOptions) => this.#getAmong(ids, call)
+    const read = (ids: readonly string[], call: CallOptions | undefined) => this.#getAmong(ids, call)
     this.#reads = dialect.among === undefined ? null : new BatchedReads({ read, idOf: (row) => textOf(row[0]), recordOf })
     const { clock, watchChanges } = dialect
     if (watchChanges !== undefined) this.watchChanges = watchChanges
@@ -91,12 +91,12 @@ class TableStore implements SqlStore {
     return rows.length === 0 ? null : recordOf(rows[0]!)
   }
 
-  async #getAmong(ids: readonly string[], call: CallOptions): Promise<readonly Row[]> {
+  async #getAmong(ids: readonly string[], call: CallOptions | undefined): Promise<readonly Row[]> {
     const { rows } = await run(ids.length === 1 ? this.#ask('get', this.#statements.get, ids, call, true) : this.#askAmong(ids, call))
     return rows
   }
 
-  #askAmong(ids: readonly string[], call: CallOptions): Routine<Answer> {
+  #askAmong(ids: readonly string[], call: CallOptions | undefined): Routine<Answer> {
     const [condition, values] = this.#dialect.among!(ids)
     return this.#ask('get', this.#statements.getAmong(condition), values, call, true)
   }

@@ -198,3 +198,20 @@ test('a statement that is not answered holds up those alone who share it, and ot
   answers[0]!(records)
   expect(await found[0]).toEqual(records[0])
 })
+
+test('an answer that can’t be understood fails who asked, and the next goes out', async () => {
+  const record = newRecord()
+  let isOdd = true
+  const reads = new BatchedReads<SessionRecord>({
+    read: async () => await Promise.resolve([record]),
+    idOf({ id }) {
+      if (isOdd) throw new TypeError('no text')
+      return id
+    },
+    recordOf: (row) => row,
+  })
+  const odd = [reads.get(record.id, undefined), reads.get(record.id, undefined), reads.get(record.id, undefined)]
+  for (const { status } of await Promise.allSettled(odd)) expect(status).toBe('rejected')
+  isOdd = false
+  expect(await reads.get(record.id, undefined)).toEqual(record)
+})
