@@ -1,17 +1,30 @@
 import type { Finding } from '../row.ts'
 import { type Contest, kinds, type Kind } from './contest.ts'
 
-/** What one entrant of a contest came to against another, for R and W; with the goals, if it has any. */
-export function against(contest: Contest, name: string, over: string, unit: string, goals: Partial<Record<Kind, number>> = {}): Finding[] {
+/**
+ * What one entrant of a contest came to against another, for R and W; with the goals, if it has any.
+ *
+ * @param bounds entrants that do less than any session store can
+ */
+export function against(
+  contest: Contest,
+  name: string,
+  over: string,
+  unit: string,
+  goals: Partial<Record<Kind, number>> = {},
+  bounds: Partial<Record<Kind, string>> = {},
+): Finding[] {
   return kinds.map((kind) => {
     const { median, least, most } = contest.ratio(name, over, kind)
     const goal = goals[kind]
+    const bound = bounds[kind]
     return {
       what: `${name}, ${kind}`,
       value: median,
       unit,
       spread: [least, most],
       ...(goal !== undefined && { goal: { atLeast: goal } }),
+      ...(bound !== undefined && { bound: { value: contest.ratio(bound, over, kind).median, of: bound } }),
       note: noteOf(contest, name, over, kind),
     }
   })
@@ -37,3 +50,6 @@ function noteOf(contest: Contest, name: string, over: string, kind: Kind): strin
   ]
   return parts.join('; ')
 }
+
+/** The same entrant is the bound of both. */
+export const boundBy = (name: string): Record<Kind, string> => ({ R: name, W: name })

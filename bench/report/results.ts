@@ -4,7 +4,7 @@ import { versions } from '../measure/databases.ts'
 import type { Finding, Row } from '../row.ts'
 import { type Chart, chartsOf, draw, folder } from './chart.ts'
 import { conditions } from './machine.ts'
-import { goalOf, measured, reached, tableOf } from './table.ts'
+import { boundOf, goalOf, measured, reached, tableOf } from './table.ts'
 
 /** What measuring one row came to. */
 export interface Result {
@@ -39,6 +39,8 @@ function pageOf(results: readonly Result[], charts: readonly Chart[], left: read
     'Times are this machine’s own; ratios travel better. R reads one value of a session of some 300 bytes, W changes one so that it is saved. ' +
       'Each figure is the median of the rounds, each ratio that of pairs from the same round; “rounds” has the least and the most.',
     '## Goals',
+    'A bound is what the same row measured of something that does less than sessions can: the least of a session written out by hand, a server without any, ' +
+      'the driver alone. A goal beyond it is out of reach on this machine, whatever the code.',
     goals(results),
     ...overview.map(picture),
     ...results.flatMap((result) => section(result, charts)),
@@ -48,15 +50,15 @@ function pageOf(results: readonly Result[], charts: readonly Chart[], left: read
 /** Every figure that has a goal, and every row that could not be measured. */
 function goals(results: readonly Result[]): string {
   const lines = results.flatMap(({ row, findings, failure }) => {
-    if (failure !== null) return [`| [${row.title}](#${row.name}) | | | | **failed** |`]
+    if (failure !== null) return [`| [${row.title}](#${row.name}) | | | | **failed** | |`]
     return findings
       .filter(({ goal }) => goal !== undefined)
       .map(
         (finding) =>
-          `| [${row.title}](#${row.name}) | ${finding.what} | ${goalOf(finding)} | ${measured(finding)} | ${reached(finding) ? 'yes' : '**missed**'} |`,
+          `| [${row.title}](#${row.name}) | ${finding.what} | ${goalOf(finding)} | ${measured(finding)} | ${reached(finding) ? 'yes' : '**missed**'} | ${boundOf(finding)} |`,
       )
   })
-  return ['| where | what | goal | measured | reached |', '| --- | --- | --- | --- | --- |', ...lines].join('\n')
+  return ['| where | what | goal | measured | reached | bound |', '| --- | --- | --- | --- | --- | --- |', ...lines].join('\n')
 }
 
 function section({ row, findings, failure }: Result, charts: readonly Chart[]): string[] {

@@ -18,6 +18,11 @@ export function measured({ value, unit }: Finding): string {
   return value === null ? '**not measured**' : `${figure(value)} ${unit}`
 }
 
+/** '0.61, by hand', or nothing. */
+export function boundOf({ bound }: Finding): string {
+  return bound === undefined ? '' : `${figure(bound.value)}, ${bound.of}`
+}
+
 /** Findings as a Markdown table, whose columns are aligned for whoever reads it as it is. */
 export function tableOf(findings: readonly Finding[]): string {
   const rows = findings.map((finding) => {

@@ -1,6 +1,6 @@
 import { contest } from '../measure/contest.ts'
 import { type Database, databases, withDatabase } from '../measure/databases.ts'
-import { against } from '../measure/findings.ts'
+import { against, boundBy } from '../measure/findings.ts'
 import type { Finding, Row } from '../row.ts'
 
 const bare = { name: 'bare Express', program: 'express', library: 'bare', keeps: 'nothing' } as const
@@ -31,7 +31,7 @@ async function compare(database: keyof typeof peers & Database, url: string, tel
   const result = await contest({ entrants: [raw, ours, bare, oursOnExpress, peer], sessions: 64, tell })
   return [
     ...against(result, ours.name, raw.name, '× raw', { R: 0.9, W: 0.9 }),
-    ...against(result, oursOnExpress.name, peer.name, `× ${peers[database]}`, { R: 2, W: 2 }),
+    ...against(result, oursOnExpress.name, peer.name, `× ${peers[database]}`, { R: 2, W: 2 }, boundBy(bare.name)),
     ...[oursOnExpress, peer].flatMap(({ name }) => against(result, name, bare.name, '× bare')),
   ]
 }

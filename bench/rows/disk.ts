@@ -29,7 +29,7 @@ export const row: Row = {
       const result = await contest({ entrants: [bare, ours, files], sessions: 64, core: 'any', tell })
       return [
         ...against(result, ours.name, bare.name, '× bare', { R: 0.87, W: 0.66 }),
-        ...against(result, ours.name, files.name, '× session-file-store', { W: 15 }),
+        ...against(result, ours.name, files.name, '× session-file-store', { W: 15 }, { W: bare.name }),
         ...against(result, files.name, bare.name, '× bare'),
       ]
     })

@@ -1,9 +1,10 @@
 import { contest } from '../measure/contest.ts'
-import { against } from '../measure/findings.ts'
+import { against, boundBy } from '../measure/findings.ts'
 import type { Row } from '../row.ts'
 
 const bare = { name: 'bare node:http', program: 'node', library: 'bare', keeps: 'nothing' } as const
 const ours = { name: 'sojourn', program: 'node', library: 'sojourn' } as const
+const byHand = { name: 'by hand', program: 'node', library: 'by hand' } as const
 const peer = { name: 'express-session', program: 'node', library: 'express-session' } as const
 
 // What Chromium says when a link is followed.
@@ -32,11 +33,13 @@ export const row: Row = {
   title: 'node:http, memory store',
   method:
     'A node:http server that answers 100 bytes: bare, with `withSession(sessions, …)`, and with express-session called as a function; ' +
-    'both by their defaults, in memory. The bare server is sent the same request headers, the session cookie included; wrk sends no others, and then both get those of a browser, too.',
+    'both by their defaults, in memory; and with the least of a session written out by hand (servers/by-hand.mjs), to tell what of the loss is any session’s. The bare server is sent the same request headers, the session cookie included; wrk sends no others, and then both get those of a browser, too.',
   async run(tell) {
-    const result = await contest({ entrants: [bare, ours, peer, bareToBrowsers, oursToBrowsers], tell })
+    const result = await contest({ entrants: [bare, ours, byHand, peer, bareToBrowsers, oursToBrowsers], tell })
     return [
-      ...against(result, ours.name, bare.name, '× bare', goals),
+      ...against(result, ours.name, bare.name, '× bare', goals, boundBy(byHand.name)),
+      ...against(result, ours.name, byHand.name, '× by hand'),
+      ...against(result, byHand.name, bare.name, '× bare'),
       ...against(result, oursToBrowsers.name, bareToBrowsers.name, '× bare'),
       ...against(result, peer.name, bare.name, '× bare'),
     ]

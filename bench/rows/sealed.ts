@@ -1,5 +1,5 @@
 import { contest } from '../measure/contest.ts'
-import { against } from '../measure/findings.ts'
+import { against, boundBy } from '../measure/findings.ts'
 import type { Row } from '../row.ts'
 
 const bare = { name: 'bare Express', program: 'express', library: 'bare', keeps: 'nothing' } as const
@@ -16,8 +16,8 @@ export const row: Row = {
   async run(tell) {
     const result = await contest({ entrants: [bare, ours, iron, signed], core: 'any', tell })
     return [
-      ...against(result, ours.name, iron.name, '× iron-session', { R: 3, W: 3 }),
-      ...against(result, ours.name, signed.name, '× cookie-session', { R: 1.3, W: 1.3 }),
+      ...against(result, ours.name, iron.name, '× iron-session', { R: 3, W: 3 }, boundBy(bare.name)),
+      ...against(result, ours.name, signed.name, '× cookie-session', { R: 1.3, W: 1.3 }, boundBy(bare.name)),
       ...[ours, iron, signed].flatMap(({ name }) => against(result, name, bare.name, '× bare')),
     ]
   },

@@ -1,6 +1,7 @@
 // Express 5: bare, with sojourn as its documentation has it, or with a peer as its own has it.
 import express from 'express'
 import { session } from '../../dist/adapters/express.js'
+import { begin, find, settleBefore } from './by-hand.mjs'
 import { expressSession } from './express-session.mjs'
 import { sojournSessions } from './sojourn.mjs'
 import { answer, initial, serve, settings } from './work.mjs'
@@ -11,6 +12,21 @@ const secret = 'thirty-two bytes for whom it may concern'
 const libraries = {
   async bare() {
     return { read: () => 'dark', write: () => 'dark', create: () => {} }
+  },
+
+  async 'by hand'() {
+    app.use((req, res, next) => {
+      if (req.url === '/create') return next()
+      req.session = find(req)
+      if (req.session === null) return void res.status(401).end()
+      settleBefore(res, req.session)
+      next()
+    })
+    return {
+      read: (req) => req.session.data.theme,
+      write: (req) => (req.session.data.visits += 1),
+      create: (_, res) => void res.setHeader('Set-Cookie', begin()),
+    }
   },
 
   async sojourn() {

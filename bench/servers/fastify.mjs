@@ -1,5 +1,6 @@
 // Fastify 5: bare, with sojourn, or with a peer, each as its documentation has it.
 import Fastify from 'fastify'
+import { begin, find } from './by-hand.mjs'
 import { sojournSessions } from './sojourn.mjs'
 import { answer, initial, settings, told } from './work.mjs'
 
@@ -9,6 +10,28 @@ const secret = 'thirty-two bytes for whom it may concern'
 const libraries = {
   async bare() {
     return { read: () => 'dark', write: () => 'dark', create: () => {} }
+  },
+
+  async 'by hand'() {
+    app.decorateRequest('session', null)
+    app.addHook('onRequest', (req, reply, done) => {
+      if (req.url === '/create') return done()
+      req.session = find(req.raw)
+      if (req.session === null) return void reply.code(401).send()
+      done()
+    })
+    app.addHook('onSend', (req, reply, payload, done) => {
+      if (req.session !== null) {
+        req.session.settle()
+        reply.header('Cache-Control', 'private')
+      }
+      done(null, payload)
+    })
+    return {
+      read: (req) => req.session.data.theme,
+      write: (req) => (req.session.data.visits += 1),
+      create: (_, reply) => void reply.header('Set-Cookie', begin()),
+    }
   },
 
   async sojourn() {
@@ -55,7 +78,7 @@ const { read, write, create } = await libraries[settings.library]()
 app.get('/read', (req, reply) => void reply.send(answer(read(req))))
 app.get('/write', (req, reply) => void reply.send(answer(write(req))))
 app.get('/create', (req, reply) => {
-  create(req)
+  create(req, reply)
   reply.send(answer('new'))
 })
 await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,5 +1,6 @@
 // Node's own http: bare, with a raw store, with sojourn, or with a peer.
 import { withSession } from '../../dist/adapters/node.js'
+import { begin, find, settleBefore } from './by-hand.mjs'
 import { expressSession } from './express-session.mjs'
 import { payload, rawStore, themeOf } from './raw.mjs'
 import { sojournSessions } from './sojourn.mjs'
@@ -10,6 +11,20 @@ const send = (res, value) => void res.end(answer(value))
 const servers = {
   async bare() {
     return byPath({ create: (_, res) => send(res, 'new'), read: (_, res) => send(res, 'dark'), write: (_, res) => send(res, 'dark') })
+  },
+
+  async 'by hand'() {
+    const opened = (work) => (req, res) => {
+      const session = find(req)
+      if (session === null) return res.writeHead(401).end()
+      settleBefore(res, session)
+      send(res, work(session))
+    }
+    return byPath({
+      create: (_, res) => send(res.setHeader('Set-Cookie', begin()), 'new'),
+      read: opened((session) => session.data.theme),
+      write: opened((session) => (session.data.visits += 1)),
+    })
   },
 
   async raw() {

@@ -25,8 +25,9 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
   let gate = first.gate as Gate | null
   if (gate === null) {
     first.gate = gate = new Gate(req, res, original, options)
-    if (res.on !== prototypeOf(res).on) overhear(res, gate)
-    if (isPatched(res)) hook(res)
+    const prototype = prototypeOf(res)
+    if (res.on !== prototype.on) overhear(res, gate)
+    if (isPatched(res, prototype)) hook(res)
   }
   gate.add(session)
 }
@@ -35,20 +36,20 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
 export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Committable, options: CommitOptions): void {
   let gate = gateOnResponse(res)
   if (gate === undefined) {
-    const { original, methods } = patchFor(prototypeOf(res))
+    const prototype = prototypeOf(res)
+    const { original, methods } = patchFor(prototype)
     gate = new Gate(req, res, original, options)
     ;(res as { [gateKey]?: Gate })[gateKey] = gate
-    if (res.on !== prototypeOf(res).on) overhear(res, gate)
-    if (isPatched(res)) hook(res, gateOnResponse)
+    if (res.on !== prototype.on) overhear(res, gate)
+    if (isPatched(res, prototype)) hook(res, gateOnResponse)
     else putOn(res, methods)
   }
   gate.add(session)
 }
 
 /** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
-function isPatched(res: NodeResponse): boolean {
+function isPatched(res: NodeResponse, { end, write, writeHead, flushHeaders }: NodeResponse): boolean {
   // Compared, since V8 knows where a method is, and would have to search for an own one.
-  const { end, write, writeHead, flushHeaders } = prototypeOf(res)
   return res.end !== end || res.write !== write || res.writeHead !== writeHead || res.flushHeaders !== flushHeaders
 }
 
