@@ -13,7 +13,20 @@ import { root } from './setup.mjs'
  * so by itself it would make chunks of a few lines. All entries load these, hence they are one chunk.
  * test/project/bundle.test.ts counts what each entry loads.
  */
-const shared = ['call', 'channel', 'check-keys', 'codec', 'duration', 'errors', 'opener', 'request', 'routine', 'size', 'values']
+const shared = [
+  'base64url',
+  'call',
+  'channel',
+  'check-keys',
+  'codec',
+  'duration',
+  'errors',
+  'opener',
+  'request',
+  'routine',
+  'size',
+  'values',
+]
 
 /** @type {import('esbuild').Plugin} */
 const oneSharedChunk = {

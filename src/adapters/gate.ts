@@ -1,9 +1,10 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { isGone, SojournError } from '../core/errors.ts'
 import { type Committable, justPrivate } from '../core/opener.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
+import type { Header } from '../core/transport.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import { setHeaders } from './write-head.ts'
 
@@ -52,6 +53,8 @@ export class Gate {
   readonly #res: NodeResponse
   readonly #original: Original
   readonly #options: CommitOptions
+  /** The method by which Node is about to make the head; null where the handler makes it. Who replaces it meanwhile knows nothing of `#kept`. */
+  #maker: NodeResponse['writeHead'] | null = null
   /** Headers that are to go into the head when Node makes it. */
   #kept: string[] | null = null
   #drain = false
@@ -84,12 +87,23 @@ export class Gate {
    * session's is kept for that (`takeKept`): to set the first header of a response takes a quarter of all that Node does for a small one.
    */
   beginHead(): void {
-    if (!this.#settle(null)) return
+    this.#maker = this.#res.writeHead
+    if (this.#settle(null)) this.#openHead()
+  }
+
+  #openHead(): void {
     const [first] = this.#sessions
-    if (this.#sessions.length > 1 || first!.headers() !== justPrivate || this.#res.getHeaderNames().length > 0) return this.#open()
+    const mayKeep = this.#res.writeHead === this.#maker && this.#sessions.length === 1 && first!.headers() === justPrivate
+    if (!mayKeep || this.#hasHeaders()) return this.#open()
     this.state = 'open'
     this.#kept = privateHead
     this.watch()
+  }
+
+  #hasHeaders(): boolean {
+    // Most have this one, which is sooner asked than all names are listed.
+    const res = this.#res
+    return res.getHeader('content-type') !== undefined || res.getHeaderNames().length > 0
   }
 
   takeKept(): string[] | null {
@@ -102,22 +116,20 @@ export class Gate {
    * The same for a head that brings headers of its own, none of which is one that a session adds: they are set only where the
    * answer has to wait or fails.
    *
-   * @returns what is to be written as the head: these and the session's; null where the state is not open
+   * @returns what is to be written as the head, names and values in turn: these and the session's; null where the state is not open
    */
-  beginWith(given: OutgoingHttpHeaders): OutgoingHttpHeaders | null {
+  beginWith(given: OutgoingHttpHeaders): OutgoingHttpHeader[] | null {
     if (!this.#settle(given)) return null
     this.state = 'open'
-    const headers = { ...given }
-    for (const session of this.#sessions) {
-      for (const [name, value] of session.headers()) {
-        // The second session's: they may be of one name.
-        if (headers[name] === undefined) headers[name] = value
-        else if (name === 'Set-Cookie') headers[name] = [headers[name] as string | string[], value].flat()
-        else headers[name] = name === 'Cache-Control' ? cacheControl(headers[name], value) : value
-      }
-    }
+    // A list: an object's copy, given one more property, would take V8 as long as all the rest here.
+    const head: OutgoingHttpHeader[] = []
+    for (const name of Object.keys(given)) head.push(name, given[name]!)
+    const [first] = this.#sessions
+    for (const [name, value] of first!.headers()) head.push(name, value)
+    // The headers of two may be of one name.
+    for (let i = 1; i < this.#sessions.length; i++) for (const header of this.#sessions[i]!.headers()) joinTo(head, header)
     this.watch()
-    return headers
+    return head
   }
 
   /** The headers that `beginWith` answered did not go out after all. */
@@ -148,7 +160,7 @@ export class Gate {
       () => {
         this.#res.statusCode = statusCode
         this.#res.statusMessage = statusMessage
-        this.#finish(() => this.#open())
+        this.#finish(() => (this.#maker === null ? this.#open() : this.#openHead()))
       },
       (error: unknown) => this.#finish(() => this.#fail(error)),
     )
@@ -327,6 +339,15 @@ function messageOf(cause: unknown): string {
 
 function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
+}
+
+/** Adds a header to a head, names and values in turn, that may have one of that name. */
+function joinTo(head: OutgoingHttpHeader[], [name, value]: Header): void {
+  let at = 0
+  while (at < head.length && head[at] !== name) at += 2
+  if (at === head.length) head.push(name, value)
+  else if (name === 'Set-Cookie') head[at + 1] = [head[at + 1] as string | string[], value].flat()
+  else head[at + 1] = name === 'Cache-Control' ? cacheControl(head[at + 1], value) : value
 }
 
 /** What stands in Cache-Control, made at least as strict as the session asks. */

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
+import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
 import { attachedTo, type Committable } from '../core/opener.ts'
 import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
@@ -8,8 +8,12 @@ type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
 
 type GateOf = (res: NodeResponse) => Gate | undefined
 
+/** The gate that was made last: nearly all calls are of its response, and to find that otherwise takes several searches (see `attachedTo`). */
+let latest: Gate | null = null
+
 /** The gate of a response whose prototype was hooked: found by its request, which Express has set nothing on but the session. */
 const gateByRequest: GateOf = (res) => {
+  if (latest !== null && latest.isOf(res)) return latest
   const gate = attachedTo(res.req)?.gate as Gate | null | undefined
   // A request may be handed on with a response of somebody's own, as of a part of a page.
   return gate?.isOf(res) === true ? gate : undefined
@@ -24,10 +28,10 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
   const first = attachedTo(req)!
   let gate = first.gate as Gate | null
   if (gate === null) {
-    first.gate = gate = new Gate(req, res, original, options)
-    const prototype = prototypeOf(res)
-    if (res.on !== prototype.on) overhear(res, gate)
-    if (isPatched(res, prototype)) hook(res)
+    first.gate = latest = gate = new Gate(req, res, original, options)
+    // Asked for its own methods: to compare them, as below, V8 would search for each anew (see `attachedTo`).
+    if (Object.hasOwn(res, 'on')) overhear(res, gate)
+    if (hooked.some((name) => Object.hasOwn(res, name))) hook(res)
   }
   gate.add(session)
 }
@@ -46,6 +50,8 @@ export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Com
   }
   gate.add(session)
 }
+
+const hooked = ['end', 'write', 'writeHead', 'flushHeaders'] as const
 
 /** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
 function isPatched(res: NodeResponse, { end, write, writeHead, flushHeaders }: NodeResponse): boolean {
@@ -283,10 +289,21 @@ function isApart(res: NodeResponse, given: unknown): given is OutgoingHttpHeader
   for (const name of Object.keys(headers)) {
     const value = headers[name]
     if (value === undefined || ofSessions(name)) return false
-    validateHeaderName(name)
-    validateHeaderValue(name, value as string)
+    validate(name, value as string)
   }
   return true
+}
+
+/** Names that Node takes: the same few come with each answer, and Node asks a regular expression. */
+const goodNames = new Set<string>()
+
+/** @throws what Node would */
+function validate(name: string, value: string | number): void {
+  if (!goodNames.has(name)) {
+    validateHeaderName(name)
+    if (goodNames.size < 100) goodNames.add(name)
+  }
+  if (typeof value !== 'number') validateHeaderValue(name, value)
 }
 
 const namesOfSessions = new Set(['set-cookie', 'cache-control', 'clear-site-data', 'referrer-policy'])
@@ -296,7 +313,7 @@ function ofSessions(name: string): boolean {
   return (length === 10 || length === 13 || length === 15) && namesOfSessions.has(name.toLowerCase())
 }
 
-function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeaders): NodeResponse {
+function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeader[]): NodeResponse {
   try {
     return writeHead.call(res, status, headers)
   } catch (error) {

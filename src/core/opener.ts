@@ -49,8 +49,18 @@ export interface Attached {
  */
 const attached = Symbol('sojourn')
 
+// The request that was asked for last, and what it has. Each is asked several times in turn, and in one whose prototype was set, as
+// Express does, V8 searches for a property anew each time.
+let asked: object | null = null
+let found: Attached | undefined
+
 export function attachedTo(request: object): Attached | undefined {
-  return (request as { readonly [attached]?: Attached })[attached]
+  if (request !== asked) {
+    // Asked by itself, an own property is found without that search, and nearly always there is none.
+    found = Object.hasOwn(request, attached) ? (request as { readonly [attached]?: Attached })[attached] : undefined
+    asked = request
+  }
+  return found
 }
 
 /** What adapters need of an application's sessions, wherever those are kept: the session of each request, opened once. */
@@ -104,8 +114,10 @@ export abstract class Opener<Opened extends Committable> {
   #keep(request: object, session: Opened): Opened {
     const made: Attached = { opener: this, session, next: null, gate: null }
     const first = attachedTo(request)
-    if (first === undefined) (request as { [attached]?: Attached })[attached] = made
-    else {
+    if (first === undefined) {
+      ;(request as { [attached]?: Attached })[attached] = made
+      found = made
+    } else {
       made.next = first.next
       first.next = made
     }

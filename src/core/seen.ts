@@ -1,3 +1,4 @@
+import { alphabet, codes } from './base64url.ts'
 import { type DeviceParts, describeDevice, partsOf } from './device.ts'
 import { networkOf } from './network.ts'
 import type { ClientView } from './request.ts'
@@ -11,7 +12,6 @@ export type Seen = string
 export const markLength = 3
 const untold = '...'
 const dot = 0x2e
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** The marks of a request's client under a record's key; null where it told nothing at all. */
 export function seenOf(key: string, view: ClientView): Seen | null {
@@ -47,9 +47,9 @@ function standsAt(text: string, at: number, keyed: number, told: string | null):
   if (told === null) return text.charCodeAt(at) === dot
   const bits = bitsOf(keyed, told)
   return (
-    text.charCodeAt(at) === letters.charCodeAt(bits & 63) &&
-    text.charCodeAt(at + 1) === letters.charCodeAt((bits >>> 6) & 63) &&
-    text.charCodeAt(at + 2) === letters.charCodeAt((bits >>> 12) & 63)
+    text.charCodeAt(at) === codes[bits & 63] &&
+    text.charCodeAt(at + 1) === codes[(bits >>> 6) & 63] &&
+    text.charCodeAt(at + 2) === codes[(bits >>> 12) & 63]
   )
 }
 
@@ -73,7 +73,7 @@ function hashOn(from: number, text: string, at: number, length: number): number 
 function mark(keyed: number, told: string | null): string {
   if (told === null) return untold
   const bits = bitsOf(keyed, told)
-  return letters[bits & 63]! + letters[(bits >>> 6) & 63]! + letters[(bits >>> 12) & 63]!
+  return alphabet[bits & 63]! + alphabet[(bits >>> 6) & 63]! + alphabet[(bits >>> 12) & 63]!
 }
 
 /**

@@ -59,8 +59,8 @@ export interface PostgresNotification {
 
 export interface PostgresQuery {
   readonly text: string
-  readonly name?: string
-  readonly values?: readonly Value[]
+  readonly name?: string | undefined
+  readonly values?: readonly Value[] | undefined
   readonly rowMode: 'array'
   readonly types: { getTypeParser(oid: number): (value: never) => unknown }
 }
@@ -201,12 +201,12 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
       givenUp.addEventListener('abort', close)
       try {
         givenUp.throwIfAborted()
-        await ask(client, { text: `LISTEN "${this.#channel}"` })
+        await ask(client, `LISTEN "${this.#channel}"`)
       } catch (error) {
         close()
         throw error
       }
-      return { ping: () => ask(client, { text: 'SELECT 1' }), close }
+      return { ping: () => ask(client, 'SELECT 1'), close }
     }
   }
 
@@ -292,7 +292,7 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
       }
       client.on('error', ignore)
       done(null, {
-        query: (text, values) => (values.length === 0 ? ask(client, { text }) : ask(client, { text, name: this.#nameOf(text), values })),
+        query: (text, values) => (values.length === 0 ? ask(client, text) : ask(client, text, this.#nameOf(text), values)),
         release: (broken) => {
           client.off('error', ignore)
           client.release(broken)
@@ -319,13 +319,10 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
 }
 
 /** By a callback: pg's promises would be two more for each statement. */
-function ask(
-  client: PostgresClient,
-  query: { readonly text: string; readonly name?: string; readonly values?: readonly Value[] },
-): Promise<Answer> {
+function ask(client: PostgresClient, text: string, name?: string, values?: readonly Value[]): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // In arrays: for a row as an object pg makes a new shape with each answer.
-    client.query({ ...query, rowMode: 'array', types }, (error, result) => {
+    client.query({ text, name, values, rowMode: 'array', types }, (error, result) => {
       if (error !== null && error !== undefined) return reject(error)
       const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
       resolve({ rows, changes: rowCount ?? 0 })

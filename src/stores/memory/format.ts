@@ -1,5 +1,5 @@
 import type { Removed, SessionRecord } from '../../core/store.ts'
-import { write24 } from './base64url.ts'
+import { write24 } from './bits.ts'
 import type { Blocks } from './blocks.ts'
 import { timesBytes } from './encoder.ts'
 import { hashOn } from './hash.ts'

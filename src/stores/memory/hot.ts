@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../core/store.ts'
-import { bits24 } from './base64url.ts'
+import { bits24 } from './bits.ts'
 
 // What a record takes on the heap as an object, with what its readers keep with it (the decoded data, several times the text).
 const overhead = 400

@@ -1,4 +1,4 @@
-import { bits24 } from './base64url.ts'
+import { bits24 } from './bits.ts'
 import { Chains } from './chains.ts'
 import { hashText } from './hash.ts'
 import { CHAIN, ID, META, ODD } from './layout.ts'

@@ -1,4 +1,4 @@
-import { codes, values } from './base64url.ts'
+import { codes, values } from '../../core/base64url.ts'
 
 /** Shorter runs of base64url are taken for words. */
 const shortestRun = 6

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
+import { alphabet } from '../../core/base64url.ts'
 import { SojournError } from '../../core/errors.ts'
 
 const shape = /^[A-Za-z\d][\w.:/-]{0,63}$/
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const slots = 16_384
 
 export const bucketCount = alphabet.length

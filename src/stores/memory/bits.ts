@@ -1,10 +1,4 @@
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/** What a character stands for, by its code (of ASCII alone); -1 for what is none of the alphabet. */
-export const values = new Int32Array(128).fill(-1)
-/** The codes of the characters, by what they stand for. */
-export const codes = new Uint8Array(64)
-for (let value = 0; value < 64; value++) values[(codes[value] = alphabet.charCodeAt(value))] = value
+import { codes, values } from '../../core/base64url.ts'
 
 /** Four characters as 24 bits; negative when one of them is none of the alphabet. */
 export function bits24(text: string, at: number): number {
