@@ -53,7 +53,7 @@ export class Gate {
   readonly #res: NodeResponse
   readonly #original: Original
   readonly #options: CommitOptions
-  /** The method by which Node is about to make the head; null where the handler makes it. Who replaces it meanwhile knows nothing of `#kept`. */
+  /** By which Node makes the head when the commit is done; null where the handler makes it. Who replaces it meanwhile knows nothing of `#kept`. */
   #maker: NodeResponse['writeHead'] | null = null
   /** Headers that are to go into the head when Node makes it. */
   #kept: string[] | null = null
@@ -87,14 +87,13 @@ export class Gate {
    * session's is kept for that (`takeKept`): to set the first header of a response takes a quarter of all that Node does for a small one.
    */
   beginHead(): void {
-    this.#maker = this.#res.writeHead
     if (this.#settle(null)) this.#openHead()
+    else if (this.state === 'pending') this.#maker = this.#res.writeHead
   }
 
   #openHead(): void {
     const [first] = this.#sessions
-    const mayKeep = this.#res.writeHead === this.#maker && this.#sessions.length === 1 && first!.headers() === justPrivate
-    if (!mayKeep || this.#hasHeaders()) return this.#open()
+    if (this.#sessions.length > 1 || first!.headers() !== justPrivate || this.#hasHeaders()) return this.#open()
     this.state = 'open'
     this.#kept = privateHead
     this.watch()
@@ -160,7 +159,7 @@ export class Gate {
       () => {
         this.#res.statusCode = statusCode
         this.#res.statusMessage = statusMessage
-        this.#finish(() => (this.#maker === null ? this.#open() : this.#openHead()))
+        this.#finish(() => (this.#maker !== null && this.#maker === this.#res.writeHead ? this.#openHead() : this.#open()))
       },
       (error: unknown) => this.#finish(() => this.#fail(error)),
     )

@@ -29,9 +29,8 @@ export function guard(req: IncomingMessage, res: NodeResponse, original: Origina
   let gate = first.gate as Gate | null
   if (gate === null) {
     first.gate = latest = gate = new Gate(req, res, original, options)
-    // Asked for its own methods: to compare them, as below, V8 would search for each anew (see `attachedTo`).
     if (Object.hasOwn(res, 'on')) overhear(res, gate)
-    if (hooked.some((name) => Object.hasOwn(res, name))) hook(res)
+    if (hasOwnMethods(res)) hook(res)
   }
   gate.add(session)
 }
@@ -51,9 +50,15 @@ export function guardAlone(req: IncomingMessage, res: NodeResponse, session: Com
   gate.add(session)
 }
 
-const hooked = ['end', 'write', 'writeHead', 'flushHeaders'] as const
+/**
+ * Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. For a response
+ * whose prototype was set: to compare them, as below, V8 would search for each anew (see `attachedTo`).
+ */
+function hasOwnMethods(res: NodeResponse): boolean {
+  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write') || Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'flushHeaders')
+}
 
-/** Whether middleware that came before put its own methods over this very response; they may know of Node's own alone. */
+/** The same for a response as Node made it. */
 function isPatched(res: NodeResponse, { end, write, writeHead, flushHeaders }: NodeResponse): boolean {
   // Compared, since V8 knows where a method is, and would have to search for an own one.
   return res.end !== end || res.write !== write || res.writeHead !== writeHead || res.flushHeaders !== flushHeaders

@@ -56,8 +56,8 @@ let found: Attached | undefined
 
 export function attachedTo(request: object): Attached | undefined {
   if (request !== asked) {
-    // Asked by itself, an own property is found without that search, and nearly always there is none.
-    found = Object.hasOwn(request, attached) ? (request as { readonly [attached]?: Attached })[attached] : undefined
+    // One that was made of another by Object.create has what that one has.
+    found = (request as { readonly [attached]?: Attached })[attached]
     asked = request
   }
   return found
