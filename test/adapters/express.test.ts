@@ -42,6 +42,21 @@ describe.each(expressRows)('Express $version, on a store that answers $answers',
     expect((await ask()).body.toString()).toBe('[7,0,true]')
   })
 
+  test('a request that is made of another, as for a part of a page, has the session of that one', async () => {
+    const { ask } = await application(row, (app, sessions) => {
+      app.use(session(sessions))
+      app.get('/', (req: WithSession, res, next: NextFunction) => {
+        const part = Object.create(req) as WithSession
+        session(sessions)(part as never, res, (error) => {
+          if (error !== undefined) return next(error)
+          res.send(String(sessions.of(part) === sessions.of(req) && sessions.of(part) !== undefined))
+        })
+      })
+    })
+
+    expect((await ask()).body.toString()).toBe('true')
+  })
+
   describe('sub-applications and routers', () => {
     test('middleware in the root serves sub-applications and routers', async () => {
       const { ask, store } = await application(row, (app, sessions) => {

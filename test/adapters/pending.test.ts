@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { site, told } from './site.ts'
-import { valueOf } from './wire.ts'
+import { valueOf, valuesOf } from './wire.ts'
 
 /** The code of what a call throws; null when it goes well. */
 function codeOf(call: () => unknown): string | null {
@@ -19,6 +19,22 @@ describe.each([
   { over: 'http2', http2: true, sent: 'ERR_HTTP2_HEADERS_SENT' },
 ])('while a commit is pending, over $over', ({ http2, sent }) => {
   const slow = { http2, delay: 10 }
+
+  test.each([
+    ['the method that makes the head is replaced', true],
+    ['nothing is done', false],
+  ])('%s: the answer is private all the same', async (_what, isReplaced) => {
+    const { ask } = await site((_req, res, session) => {
+      session.data.count++
+      res.end('done')
+      const { writeHead } = Object.getPrototypeOf(res) as typeof res
+      if (isReplaced) res.writeHead = ((...args: Parameters<typeof writeHead>) => writeHead.apply(res, args)) as typeof writeHead
+    }, slow)
+
+    const [cookie] = valuesOf((await ask()).headers, 'set-cookie')
+    const { headers, body } = await ask({ cookie: cookie!.split(';')[0]! })
+    expect([valueOf(headers, 'cache-control'), body.toString()]).toEqual(['private', 'done'])
+  })
 
   test('the head counts as sent, as soon as the answer has begun and not before', async () => {
     const { tell, heard } = told<unknown>()
