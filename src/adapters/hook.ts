@@ -1,4 +1,4 @@
-import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
+import { type IncomingMessage, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
 import { attachedTo, type Committable } from '../core/opener.ts'
 import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
@@ -318,7 +318,7 @@ function ofSessions(name: string): boolean {
   return (length === 10 || length === 13 || length === 15) && namesOfSessions.has(name.toLowerCase())
 }
 
-function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeader[]): NodeResponse {
+function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeaders): NodeResponse {
   try {
     return writeHead.call(res, status, headers)
   } catch (error) {
