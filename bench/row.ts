@@ -8,7 +8,7 @@ export interface Finding {
   readonly unit: string
   /** Absent where the figure stands for comparison only. */
   readonly goal?: { readonly atLeast: number } | { readonly atMost: number }
-  /** What nothing that does the work can be better than, as far as the same row measured it; and whose figure that is. */
+  /** What something came to that does less, in the same row; and whose figure that is. */
   readonly bound?: { readonly value: number; readonly of: string }
   /** The least and the most of the rounds, where there were several. */
   readonly spread?: readonly [number, number]

@@ -1,7 +1,7 @@
 // The least that a session must do, written out for these servers alone: find it by its cookie, compare the hash of its secret, see that
 // its time is not over, give the handler data of its own, keep what changed, tell caches that the answer is private. Nothing is renewed,
 // merged, bounded, cleaned up or reported, and no other store, framework or wrong input is thought of. What a bare server loses to this,
-// no session library can spare.
+// a session library hardly spares.
 import { hash, randomBytes } from 'node:crypto'
 import { ServerResponse } from 'node:http'
 import { initial } from './work.mjs'

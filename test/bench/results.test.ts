@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { pairedRatio, percentile, spreadOf } from '../../bench/measure/statistics.ts'
 import { slowOf } from '../../bench/quick.ts'
 import { chartsOf } from '../../bench/report/chart.ts'
-import { figure, reached, tableOf } from '../../bench/report/table.ts'
+import { boundOf, figure, reached, tableOf } from '../../bench/report/table.ts'
 import type { Finding } from '../../bench/row.ts'
 
 describe('statistics of the benchmark', () => {
@@ -36,6 +36,12 @@ describe('tables of the benchmark', () => {
     expect(reached({ ...finding, value: 5, goal: { atMost: 5 } })).toBe(true)
     expect(reached({ ...finding, value: 5.1, goal: { atMost: 5 } })).toBe(false)
     expect(reached({ ...finding, value: 5 })).toBeNull()
+  })
+
+  test('beside a goal stands what does less came to, where the row measured it', () => {
+    const finding = { what: 'R', unit: '× bare', value: 0.62 }
+    expect(boundOf({ ...finding, bound: { value: 0.6123, of: 'by hand' } })).toBe('0.612, by hand')
+    expect(boundOf(finding)).toBe('')
   })
 
   test('what was missed says so, and no note breaks the table', () => {
