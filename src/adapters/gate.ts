@@ -4,6 +4,7 @@ import { isGone, SojournError } from '../core/errors.ts'
 import { type Committable, justPrivate } from '../core/opener.ts'
 import { isPromise } from '../core/routine.ts'
 import type { Maybe } from '../core/store.ts'
+import { setOwn } from '../core/values.ts'
 import { answerError, discardAnswer } from './answer-error.ts'
 import { setHeaders } from './write-head.ts'
 
@@ -121,7 +122,7 @@ export class Gate {
     this.state = 'open'
     // Never a copy by a spread, which V8 gives no room for more: one property added to it took a sixth of a small request.
     const head: OutgoingHttpHeaders = {}
-    for (const name of Object.keys(given)) head[name] = given[name]
+    for (const name of Object.keys(given)) setOwn(head, name, given[name])
     for (const session of this.#sessions) {
       for (const [name, value] of session.headers()) {
         // The second session's: they may be of one name.
@@ -162,7 +163,7 @@ export class Gate {
       () => {
         this.#res.statusCode = statusCode
         this.#res.statusMessage = statusMessage
-        this.#finish(() => (this.#maker !== null && this.#maker === this.#res.writeHead ? this.#openHead() : this.#open()))
+        this.#finish(() => (this.#maker === this.#res.writeHead ? this.#openHead() : this.#open()))
       },
       (error: unknown) => this.#finish(() => this.#fail(error)),
     )

@@ -200,3 +200,9 @@ test("writeHeader, writeHead's old name, commits as well", async () => {
   expect([status, valueOf(headers, 'x-old'), valueOf(headers, 'set-cookie')]).toEqual([201, 'yes', expect.stringMatching(/^sid=/)])
   expect(store.acknowledged.size).toBe(1)
 })
+
+test('no header of a head is lost, whatever its name', async () => {
+  const { ask } = await site((_req, res) => res.writeHead(200, Object.fromEntries([['__proto__', 'kept']])).end('done'))
+
+  expect(valueOf((await ask()).headers, '__proto__')).toBe('kept')
+})
