@@ -1,7 +1,7 @@
 import { adopt, sameContent } from './adopt.ts'
 import { asItIs, type Rework } from './compose.ts'
 import type { Content, ContentFormat } from './content.ts'
-import type { RecentContent } from './recent-content.ts'
+import type { KnownContent } from './recent-content.ts'
 import type { SessionRecord } from './store.ts'
 import type { SessionId } from './token.ts'
 
@@ -15,7 +15,7 @@ export class WorkingCopy<Data extends object> {
   readonly #reporter: Reporter
   /** Where the text that it started from is to be read: to open it may cost, and is for those who look. */
   #record: Pick<SessionRecord, 'id' | 'data'> | null
-  readonly #recent: RecentContent<Data> | null
+  readonly #known: KnownContent<Data> | null
   /** The stored text that it started from; null for the initial content, and until it is read. */
   #text: string | null = null
   #base: Content<Data> | null = null
@@ -25,16 +25,16 @@ export class WorkingCopy<Data extends object> {
   /** The lists and objects of `#mine` that are our own, and may be changed in place. */
   #made: object[] = []
 
-  /** @param recent where the decoded content of a record may be found, and is left for others */
+  /** @param known where the decoded content of a record may be found, and is left for others */
   constructor(
     format: ContentFormat<Data>,
     record: Pick<SessionRecord, 'id' | 'data'> | null,
-    recent: RecentContent<Data> | null,
+    known: KnownContent<Data> | null,
     reporter: Reporter,
   ) {
     this.#format = format
     this.#record = record
-    this.#recent = recent
+    this.#known = known
     this.#reporter = reporter
   }
 
@@ -90,7 +90,7 @@ export class WorkingCopy<Data extends object> {
     this.#record = null
     this.#text = text
     this.#base = content
-    if (text !== null && content !== null) this.#recent?.keep(id, text, content)
+    if (text !== null && content !== null) this.#known?.keep(id, text, content)
   }
 
   /** Back to the initial content, in the same objects. */
@@ -120,11 +120,11 @@ export class WorkingCopy<Data extends object> {
     const id = this.#record?.id
     const text = this.baseText
     if (text === null) return this.#format.initial()
-    const known = id === undefined ? null : this.#recent?.find(id, text)
+    const known = id === undefined ? null : this.#known?.find(id, text)
     if (known) return known
     try {
       const content = this.#format.decode(text)
-      if (id !== undefined) this.#recent?.keep(id, text, content)
+      if (id !== undefined) this.#known?.keep(id, text, content)
       return content
     } catch (error) {
       if (!this.#format.isUnreadable(error)) throw error

@@ -1,3 +1,4 @@
+import type { Content } from '../core/content.ts'
 import type { Clock } from '../core/core.ts'
 import { refuseCrossOrigin } from '../core/cross-origin.ts'
 import { SojournError } from '../core/errors.ts'
@@ -12,6 +13,8 @@ import type { SessionId } from '../core/token.ts'
 import type { Header, SealTransport } from '../core/transport.ts'
 import type { SealedFormat } from './format.ts'
 import { OpenSealed } from './open-sealed.ts'
+import { Opened } from './opened.ts'
+import { RecentSeals } from './recent-seals.ts'
 import { decodeRecord, encodeRecord, hasExpired, type SealedRecord } from './record.ts'
 import type { Revocations } from './revocations.ts'
 import type { Sealer } from './sealer.ts'
@@ -54,6 +57,7 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
   readonly revocations: Revocations | null
   readonly lateChanges: LateChanges
   readonly #sealer: Sealer
+  readonly #recentSeals = new RecentSeals<Data>()
   readonly #trustProxy: boolean
   readonly #trustedOrigins: ReadonlySet<string> | null
   #closed = false
@@ -89,19 +93,38 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
       )
     if (this.#trustedOrigins !== null) refuseCrossOrigin(this.events, view, this.#trustedOrigins)
     const seal = this.transport.read(view)
-    const unsealed = seal === null ? null : this.#sealer.open(this.transport.nameFor(view), seal)
-    const record = unsealed === null ? null : decodeRecord(unsealed.text)
-    if (unsealed === null || record === null || hasExpired(this.policy, record, this.clock.now())) return new OpenSealed(this, view, null)
-    const opened = { record, isCurrent: unsealed.isCurrent }
+    const opened = seal === null ? null : this.#unseal(this.transport.nameFor(view), seal)
+    if (opened === null || hasExpired(this.policy, opened.record, this.clock.now())) return new OpenSealed(this, view, null)
     if (this.revocations === null) return new OpenSealed(this, view, opened)
-    const revoked = this.revocations.has(record, false)
+    const revoked = this.revocations.has(opened.record, false)
     if (!isPromise(revoked)) return new OpenSealed(this, view, revoked ? null : opened)
     return revoked.then((found) => new OpenSealed(this, view, found ? null : opened))
   }
 
-  /** The headers that hand a session to its client. @throws ERR_SOJOURN_DATA_TOO_LARGE */
-  issue(view: RequestView, record: SealedRecord, maxAge: number | null): Header[] {
-    return this.transport.issue(view, this.#sealer.seal(this.transport.nameFor(view), encodeRecord(record)), maxAge)
+  /** @returns null for anything that none of our keys sealed under this name */
+  #unseal(name: string, seal: string): Opened<Data> | null {
+    const known = this.#recentSeals.find(name, seal)
+    if (known !== null) return known
+    const unsealed = this.#sealer.open(name, seal)
+    const record = unsealed === null ? null : decodeRecord(unsealed.text)
+    if (unsealed === null || record === null) return null
+    const opened = new Opened<Data>(record, unsealed.isCurrent, null)
+    this.#recentSeals.keep(name, seal, opened)
+    return opened
+  }
+
+  /**
+   * The headers that hand a session to its client.
+   *
+   * @param content what the record's data decode to, where that is known
+   * @throws ERR_SOJOURN_DATA_TOO_LARGE
+   */
+  issue(view: RequestView, record: SealedRecord, maxAge: number | null, content: Content<Data> | null): Header[] {
+    const name = this.transport.nameFor(view)
+    const seal = this.#sealer.seal(name, encodeRecord(record))
+    const headers = this.transport.issue(view, seal, maxAge)
+    this.#recentSeals.keep(name, seal, new Opened(record, true, content))
+    return headers
   }
 
   on<Name extends SealedEventName>(name: Name, listener: (event: SessionEvents[Name]) => void): () => void {

@@ -11,15 +11,9 @@ import type { Header } from '../core/transport.ts'
 import { Turns } from '../core/turns.ts'
 import { WorkingCopy } from '../core/working-copy.ts'
 import type { SealedManager } from './manager.ts'
+import type { Opened } from './opened.ts'
 import { limitsOf, newRecord, nextRecord, type SealedRecord } from './record.ts'
 import type { SealedLoginOptions, SealedSession } from './session.ts'
-
-/** A seal that a request brought, opened. */
-export interface Opened {
-  readonly record: SealedRecord
-  /** Whether it was sealed with the key that seals now. */
-  readonly isCurrent: boolean
-}
 
 /** A record, and the headers that hand its seal to the client. */
 interface Issued {
@@ -47,13 +41,13 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
   #endedBy: SojournError | null = null
   readonly #turns = new Turns()
 
-  constructor(manager: SealedManager<Data>, view: RequestView, opened: Opened | null) {
+  constructor(manager: SealedManager<Data>, view: RequestView, opened: Opened<Data> | null) {
     this.#manager = manager
     this.#view = view
     this.#record = opened?.record ?? null
     this.#oldKey = opened?.isCurrent === false
     this.#isNew = opened === null
-    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, null, this)
+    this.#copy = new WorkingCopy(manager.format, opened?.record ?? null, opened, this)
   }
 
   get data(): Data {
@@ -223,19 +217,19 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
   #seal(record: SealedRecord): void {
     const { format, policy, clock } = this.#manager
     // A copy that nobody looked at is what was sealed: it need not be decoded to be sealed again.
-    const data = this.#copy.isLoaded ? format.encode(this.#content()) : record.data
-    const issued = this.#issue(nextRecord(policy, record, data, clock.now()))
+    const { text, copy } = this.#copy.isLoaded ? format.encodeAndCopy(this.#content()) : { text: record.data, copy: null }
+    const issued = this.#issue(nextRecord(policy, record, text, clock.now()), copy)
     this.#record = issued.record
     this.#owed = issued.headers
     this.#oldKey = false
     this.#touchAsked = false
-    this.#copy.rebase(this.#record.id, data, null, asItIs)
+    this.#copy.rebase(issued.record.id, text, copy, asItIs)
   }
 
-  #issue(record: SealedRecord): Issued {
+  #issue(record: SealedRecord, content: Content<Data> | null = null): Issued {
     const { clock } = this.#manager
     const maxAge = record.remembered ? record.deadline - clock.now() : null
-    return { record, headers: this.#manager.issue(this.#view, record, maxAge) }
+    return { record, headers: this.#manager.issue(this.#view, record, maxAge, content) }
   }
 
   /** From here on this request has the new session. */

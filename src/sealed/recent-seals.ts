@@ -1,0 +1,49 @@
+import type { Opened } from './opened.ts'
+
+interface Entry<Data> {
+  readonly name: string
+  readonly seal: string
+  readonly opened: Opened<Data>
+}
+
+/** 2^11: `placeOf` shifts by 32 - 11. */
+const places = 2048
+/** So that what is kept here stays below some 30 MB, whatever sessions hold. */
+const longestKept = 4000
+/** Behind the prefix that all seals share begins the nonce, which is random. */
+const nonceAt = 9
+/** So many characters at a seal's end are of its authentication tag alone. */
+const tagLength = 20
+
+/**
+ * What was opened or sealed last, so that a seal that comes again need not be: a browser sends one with each of a page's requests,
+ * and to decrypt, check and parse it takes longer than all else that a session does. Each seal has one place, which others may have
+ * too. Whether a session has expired, or was revoked, is asked each time: that is not for a seal to say.
+ */
+export class RecentSeals<Data> {
+  readonly #entries: (Entry<Data> | undefined)[] = new Array<undefined>(places).fill(undefined)
+
+  find(name: string, seal: string): Opened<Data> | null {
+    const entry = this.#entries[placeOf(seal)]
+    return entry !== undefined && entry.name === name && isSame(entry.seal, seal) ? entry.opened : null
+  }
+
+  keep(name: string, seal: string, opened: Opened<Data>): void {
+    // Copied: a part of a text keeps the whole of it in memory, here all cookies of the request.
+    if (seal.length <= longestKept) this.#entries[placeOf(seal)] = { name, seal: Buffer.from(seal, 'latin1').toString('latin1'), opened }
+  }
+}
+
+/** Takes as long for a seal with a wrong tag wherever that differs; who has the right one has the seal. */
+function isSame(kept: string, seal: string): boolean {
+  const { length } = kept
+  if (seal.length !== length) return false
+  let difference = 0
+  for (let i = length - tagLength; i < length; i++) difference |= kept.charCodeAt(i) ^ seal.charCodeAt(i)
+  return difference === 0 && kept === seal
+}
+
+function placeOf(seal: string): number {
+  // Fibonacci hashing: the characters lie close together in their alphabet.
+  return Math.imul(seal.charCodeAt(nonceAt) * 128 + seal.charCodeAt(nonceAt + 1), 0x9e3779b1) >>> 21
+}
