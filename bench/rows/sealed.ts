@@ -4,6 +4,7 @@ import type { Row } from '../row.ts'
 
 const bare = { name: 'bare Express', program: 'express', library: 'bare', keeps: 'nothing' } as const
 const ours = { name: 'sojourn, sealed()', program: 'express', library: 'sealed', keeps: 'client' } as const
+const byHand = { name: 'sealed by hand', program: 'express', library: 'sealed by hand', keeps: 'client' } as const
 const iron = { name: 'iron-session', program: 'express', library: 'iron-session', keeps: 'client' } as const
 const signed = { name: 'cookie-session', program: 'express', library: 'cookie-session', keeps: 'client' } as const
 
@@ -11,14 +12,14 @@ export const row: Row = {
   name: 'sealed',
   title: 'Express 5, the session in its cookie',
   method:
-    'An Express 5 application: bare (sent the cookie of `sealed()`), with sojourn’s `sealed()`, iron-session (encrypted, too), and cookie-session (signed and ' +
+    'An Express 5 application: bare (sent the cookie of `sealed()`), with sojourn’s `sealed()`, with the least of it written out by hand (servers/sealed-by-hand.mjs), iron-session (encrypted, too), and cookie-session (signed and ' +
     'readable). Each request brings the same cookie, and W answers a new one. Here a server may use both cores, since iron-session has the WebCrypto threads of Node do its work.',
   async run(tell) {
-    const result = await contest({ entrants: [bare, ours, iron, signed], core: 'any', tell })
+    const result = await contest({ entrants: [bare, byHand, ours, iron, signed], core: 'any', tell })
     return [
-      ...against(result, ours.name, iron.name, '× iron-session', { R: 3, W: 3 }, boundBy(bare.name)),
-      ...against(result, ours.name, signed.name, '× cookie-session', { R: 1.3, W: 1.3 }, boundBy(bare.name)),
-      ...[ours, iron, signed].flatMap(({ name }) => against(result, name, bare.name, '× bare')),
+      ...against(result, ours.name, iron.name, '× iron-session', { R: 3, W: 3 }, boundBy(byHand.name)),
+      ...against(result, ours.name, signed.name, '× cookie-session', { R: 1.3, W: 1.3 }, boundBy(byHand.name)),
+      ...[byHand, ours, iron, signed].flatMap(({ name }) => against(result, name, bare.name, '× bare')),
     ]
   },
 }

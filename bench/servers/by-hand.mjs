@@ -31,10 +31,12 @@ class Session {
     return (this.#data ??= copy(this.#stored.data))
   }
 
+  /** @returns what is kept; null where nothing changed */
   settle() {
-    if (this.#data === null || same(this.#stored.data, this.#data)) return
+    if (this.#data === null || same(this.#stored.data, this.#data)) return null
     const text = JSON.stringify(this.#data)
     stored.set(this.#id, { ...this.#stored, text, data: copy(this.#data) })
+    return text
   }
 }
 

@@ -3,6 +3,8 @@ import express from 'express'
 import { session } from '../../dist/adapters/express.js'
 import { begin, find, settleBefore } from './by-hand.mjs'
 import { expressSession } from './express-session.mjs'
+import { keyOf, payload, rawStore, themeOf } from './raw.mjs'
+import { openSeal, sealOf } from './sealed-by-hand.mjs'
 import { sojournSessions } from './sojourn.mjs'
 import { answer, initial, serve, settings } from './work.mjs'
 
@@ -26,6 +28,41 @@ const libraries = {
       read: (req) => req.session.data.theme,
       write: (req) => (req.session.data.visits += 1),
       create: (_, res) => void res.setHeader('Set-Cookie', begin()),
+    }
+  },
+
+  /** Nothing but one read of a text as long as a session, or one read and one write of it. */
+  async raw() {
+    const store = await rawStore(settings)
+    let count = 0
+    let last = 0
+    return {
+      read: async (req) => themeOf(await store.get(keyOf(req))),
+      async write(req) {
+        themeOf(await store.get(keyOf(req)))
+        const next = ++count
+        await store.set(keyOf(req), payload(next))
+        return next
+      },
+      async create(_, res) {
+        const key = String(++last).padStart(16, '0')
+        await store.set(key, payload(0))
+        res.setHeader('Set-Cookie', `raw=${key}`)
+      },
+    }
+  },
+
+  async 'sealed by hand'() {
+    const keep = (res, data) => void res.setHeader('Set-Cookie', sealOf(data))
+    return {
+      read: (req) => openSeal(req).theme,
+      write(req, res) {
+        const data = openSeal(req)
+        data.visits += 1
+        keep(res, data)
+        return data.visits
+      },
+      create: (_, res) => keep(res, initial()),
     }
   },
 
@@ -78,12 +115,13 @@ const onSession = {
 }
 
 const { read, write, create } = await libraries[settings.library === 'sealed' ? 'sojourn' : settings.library]()
-if (settings.library === 'iron-session') {
+// Those that answer later.
+if (settings.library === 'iron-session' || settings.library === 'raw') {
   app.get('/read', async (req, res) => void res.send(answer(await read(req, res))))
   app.get('/write', async (req, res) => void res.send(answer(await write(req, res))))
 } else {
   app.get('/read', (req, res) => void res.send(answer(read(req))))
-  app.get('/write', (req, res) => void res.send(answer(write(req))))
+  app.get('/write', (req, res) => void res.send(answer(write(req, res))))
 }
 app.get('/create', async (req, res) => {
   await create(req, res)

@@ -2,10 +2,11 @@
 import { withSession } from '../../dist/adapters/node.js'
 import { begin, find, settleBefore } from './by-hand.mjs'
 import { expressSession } from './express-session.mjs'
-import { payload, rawStore, themeOf } from './raw.mjs'
+import { keyOf, payload, rawStore, themeOf } from './raw.mjs'
 import { sojournSessions } from './sojourn.mjs'
 import { answer, byPath, initial, serve, settings } from './work.mjs'
 
+const privately = ['Cache-Control', 'private']
 const send = (res, value) => void res.end(answer(value))
 
 const servers = {
@@ -27,12 +28,25 @@ const servers = {
     })
   },
 
+  /** The least with a near-cache: read in memory; what changed is set in the store before it is answered. */
+  async 'by hand, near'() {
+    const store = await rawStore(settings)
+    const failing = (res) => (error) => (console.error(error), res.writeHead(500).end())
+    return byPath({
+      create: (_, res) => send(res.setHeader('Set-Cookie', begin()), 'new'),
+      read: (req, res) => send(res.writeHead(200, privately), find(req).data.theme),
+      write(req, res) {
+        const session = find(req)
+        const visits = (session.data.visits += 1)
+        store.set(keyOf(req), session.settle()).then(() => send(res.writeHead(200, privately), visits), failing(res))
+      },
+    })
+  },
+
   async raw() {
     const store = await rawStore(settings)
     let count = 0
     let last = 0
-    // Each its own key, as sessions have: the one that the cookie names.
-    const keyOf = (req) => req.headers.cookie.slice(4, 20)
     const failing = (res, work) => work.catch((error) => (console.error(error), res.writeHead(500).end()))
     return byPath({
       create: (_, res) => {

@@ -5,15 +5,26 @@ import { initial } from './work.mjs'
 const textOf = (/** @type {number} */ visits) => JSON.stringify({ ...initial(), visits })
 const begin = '{"theme":"'.length
 
+/** Each has its own key, as sessions have: the one that the cookie names. */
+export const keyOf = (/** @type {import('node:http').IncomingMessage} */ req) => req.headers.cookie?.slice(4, 20) ?? ''
+
 /** What R answers: cut out, since a raw read decodes nothing. */
 export const themeOf = (/** @type {string} */ text) => text.slice(begin, text.indexOf('"', begin))
 
 /**
- * @param {{ store: keyof typeof makers, url: string }} settings
- * @returns {Promise<{ get(key: string): Promise<string>, set(key: string, text: string): Promise<unknown> }>}
+ * @param {{ store: keyof typeof makers, url?: string, folder?: string }} settings
+ * @returns {Promise<{ get(key: string): string | Promise<string>, set(key: string, text: string): Promise<unknown> }>}
  */
-export async function rawStore({ store, url }) {
+export async function rawStore({ store, url, folder }) {
+  if (store === 'disk') return await rawDisk(folder)
   return await makers[store](await clients[store](url))
+}
+
+/** By the options of lmdb that the disk store has. */
+async function rawDisk(folder) {
+  const { open } = await import('lmdb')
+  const database = open({ path: folder, noSubdir: false, encoding: 'string', eventTurnBatching: false, txnStartThreshold: 1000 })
+  return { get: (key) => database.get(key), set: async (key, text) => await database.put(key, text) }
 }
 
 /** @type {(visits: number) => string} */

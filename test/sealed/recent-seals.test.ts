@@ -7,6 +7,7 @@ import { absolute, type Data, idle, newKey, type Site, site, slice, text, type V
 function counting(): Site & { parsed: number } {
   const counted = { parsed: 0 }
   const codec = {
+    name: 'counting',
     encode: (data: unknown) => json.encode(data),
     decode(encoded: string) {
       counted.parsed++
