@@ -33,7 +33,10 @@ const servers = {
     const store = await rawStore(settings)
     const failing = (res) => (error) => (console.error(error), res.writeHead(500).end())
     return byPath({
-      create: (_, res) => send(res.setHeader('Set-Cookie', begin()), 'new'),
+      create(_, res) {
+        const cookie = begin()
+        store.set(cookie.slice(4, 20), payload(0)).then(() => send(res.setHeader('Set-Cookie', cookie), 'new'), failing(res))
+      },
       read: (req, res) => send(res.writeHead(200, privately), find(req).data.theme),
       write(req, res) {
         const session = find(req)
