@@ -1,8 +1,8 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { isUint8Array } from 'node:util/types'
 import { attachedTo, type Committable } from '../core/opener.ts'
 import { type CommitOptions, Gate, type NodeResponse, type Original, swallow } from './gate.ts'
-import { isOdd, isStatus, setHeaders } from './write-head.ts'
+import { isApart, isOdd, isStatus, setHeaders } from './write-head.ts'
 
 type WriteHeadArguments = Parameters<NodeResponse['writeHead']>
 
@@ -281,41 +281,6 @@ function methodsOver(prototype: Prototype, gateOf: GateOf, hold: (res: NodeRespo
     removeHeader: whileUnsent('remove', removeHeader, gateOf),
   }
   return { original, methods }
-}
-
-/**
- * Whether headers of a head can be passed on as they are, with the session's beside them, which spares setting each: there is
- * none that a session has a say in, and none that Node refuses, which it must before anything is committed.
- */
-function isApart(res: NodeResponse, given: unknown): given is OutgoingHttpHeaders {
-  if (typeof given !== 'object' || given === null || Array.isArray(given) || 'stream' in res) return false
-  if (res.getHeader('cache-control') !== undefined || res.getHeader('set-cookie') !== undefined) return false
-  const headers = given as OutgoingHttpHeaders
-  for (const name of Object.keys(headers)) {
-    const value = headers[name]
-    if (value === undefined || ofSessions(name)) return false
-    validate(name, value as string)
-  }
-  return true
-}
-
-/** Names that Node takes: the same few come with each answer, and Node asks a regular expression. */
-const goodNames = new Set<string>()
-
-/** @throws what Node would */
-function validate(name: string, value: string | number): void {
-  if (!goodNames.has(name)) {
-    validateHeaderName(name)
-    if (goodNames.size < 100) goodNames.add(name)
-  }
-  if (typeof value !== 'number') validateHeaderValue(name, value)
-}
-
-const namesOfSessions = new Set(['set-cookie', 'cache-control', 'clear-site-data', 'referrer-policy'])
-
-function ofSessions(name: string): boolean {
-  const { length } = name // First, since it tells most names apart.
-  return (length === 10 || length === 13 || length === 15) && namesOfSessions.has(name.toLowerCase())
 }
 
 function goOut(res: NodeResponse, gate: Gate, { writeHead }: Original, status: number, headers: OutgoingHttpHeaders): NodeResponse {
