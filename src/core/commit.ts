@@ -59,8 +59,8 @@ export class CommitQueue<Data extends object> {
     const begun = id === this.#lastId && version < this.#lastVersion ? 'lost' : begin(this.#core, first)
     if (begun === 'lost') return this.#lost(change)
     if (begun !== 'done') {
-      if (begun !== null && begun.landed !== null) return this.#follow(begun.landed, begun, first)
-      const going = run(round(this.#core, [first], change.record, begun))
+      if (begun !== null) return this.#follow(begun, first)
+      const going = run(round(this.#core, [first], change.record))
       if (isPromise(going)) return this.#finish(going, first, this.#open(id))
     }
     const outcome = first.answer()
@@ -85,11 +85,11 @@ export class CommitQueue<Data extends object> {
   }
 
   /** A first write that lands, as most do, is answered in one step; the routine for all other cases takes five more. */
-  #follow(landed: Promise<boolean>, begun: Begun, first: First<Data>): Promise<Committed<Data>> {
+  #follow(begun: Begun, first: First<Data>): Promise<Committed<Data>> {
     const { record } = first.change
     const lane = this.#open(record.id)
     const goOn = async () => await this.#finish(run(round(this.#core, [first], record, begun)), first, lane)
-    return landed.then((isIn) => {
+    return begun.landed.then((isIn) => {
       if (!isIn) return goOn()
       settle(this.#core, first, begun.next)
       void this.#drain(record.id, lane, begun.next)
@@ -162,12 +162,10 @@ class First<Data extends object> implements Member<Data> {
   }
 }
 
-/** A first write that was sent: what, and how to hear what came of it. */
+/** A first write that was sent: what, and what comes of it. */
 interface Begun {
   readonly next: SessionRecord
-  /** Null where it failed at once. */
-  readonly landed: Promise<boolean> | null
-  readonly answer: () => Maybe<boolean>
+  readonly landed: Promise<boolean>
 }
 
 /**
@@ -187,13 +185,10 @@ function begin<Data extends object>(core: DataCore<Data>, first: First<Data>): B
   try {
     landed = core.store.put(next, record.version)
   } catch (cause) {
-    const answer = (): never => {
-      throw cause
-    }
-    return { next, landed: null, answer }
+    landed = Promise.reject(cause)
   }
   if (landed === false) return 'lost'
-  if (landed !== true) return { next, landed, answer: () => landed }
+  if (landed !== true) return { next, landed }
   settle(core, first, next)
   return 'done'
 }
@@ -229,7 +224,7 @@ function* round<Data extends object>(
         for (const member of members) settle(core, member, latest)
         return latest
       }
-      const landed: boolean = yield* land(core, next, latest.version, sent?.answer)
+      const landed: boolean = yield* land(core, next, latest.version, sent?.landed)
       if (landed) {
         for (const member of members) settle(core, member, next)
         return next
