@@ -1,32 +1,32 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { installDebianPackages } from '../../scripts/setup.mjs'
 import { findProgram } from '../../test/services/programs.ts'
 
-/** Who a process works for. */
-export const parts = [
-  'kernel',
-  'Node and V8, compiled',
-  'V8’s built-in functions',
-  'JavaScript of Node',
-  'JavaScript of the framework or driver',
-  'JavaScript of sojourn',
-  'JavaScript of the handler',
+/** What a processor is at. */
+export const parts = ['the kernel', 'Node and V8, compiled', 'V8’s built-in functions', 'JavaScript'] as const
+/** For whom: whose JavaScript it is that runs, or that called what does. */
+export const owners = [
+  'Node',
+  'the framework or driver',
+  'sojourn',
+  'the handler',
+  'nobody: V8’s collector and compilers, the event loop',
 ] as const
 export type Part = (typeof parts)[number]
+export type Owner = (typeof owners)[number]
 
 /** µs of processor. */
-export type Profile = Readonly<Record<Part, number>>
+export type Profile = Readonly<Record<Owner, Readonly<Record<Part, number>>>>
 
 /** For a process of Node that is to be profiled: `perf` learns by it what V8's compiler made. The log that V8 would write beside it goes nowhere. */
 export const nodeOptions = ['--perf-basic-prof', '--no-logfile-per-isolate', '--logfile=/dev/null']
 
 // No machine's timer would be in step with it.
 const frequency = 4999
-const call = promisify(execFile)
 
 /** Sees to it that there is Linux's `perf`. @returns what is missing; null for nothing */
 export async function perfIsMissing(): Promise<string | null> {
@@ -38,7 +38,7 @@ export async function perfIsMissing(): Promise<string | null> {
 
 /** Samples a process while something goes on. */
 export async function profile(pid: number, file: string, work: () => Promise<void>): Promise<Profile> {
-  const recorder = spawn('perf', ['record', '-q', '-e', 'cpu-clock', '-F', String(frequency), '-p', String(pid), '-o', file], {
+  const recorder = spawn('perf', ['record', '-q', '-g', '-e', 'cpu-clock', '-F', String(frequency), '-p', String(pid), '-o', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
@@ -48,30 +48,81 @@ export async function profile(pid: number, file: string, work: () => Promise<voi
   await work()
   recorder.kill('SIGINT')
   await ended
-  const { stdout } = await call('perf', ['report', '-i', file, '--no-children', '-g', 'none', '-F', 'sample,symbol', '--stdio'], {
-    maxBuffer: 2 ** 28,
-  })
-  const found = Object.fromEntries(parts.map((part) => [part, 0])) as Record<Part, number>
-  for (const line of stdout.split('\n')) {
-    const [, samples, symbol] = /^ *(\d+) +(\[[.k]\] .*)$/.exec(line) ?? []
-    if (samples !== undefined) found[partOf(symbol!)] += (Number(samples) * 1e6) / frequency
+  const restore = leaveNewest(pid)
+  const found = Object.fromEntries(owners.map((owner) => [owner, Object.fromEntries(parts.map((part) => [part, 0]))])) as Record<
+    Owner,
+    Record<Part, number>
+  >
+  let samples = 0
+  for await (const frames of stacksIn(file)) {
+    samples++
+    found[ownerOf(frames)][partOf(frames[0]!)] += 1e6 / frequency
   }
-  if (Object.values(found).every((time) => time === 0)) throw new Error(`perf saw nothing of process ${pid}.`, { cause: said })
+  restore()
+  if (samples === 0) throw new Error(`perf saw nothing of process ${pid}.`, { cause: said })
   return found
+}
+
+/** The symbols of each sample, the innermost first. */
+async function* stacksIn(file: string): AsyncGenerator<string[]> {
+  const script = spawn('perf', ['script', '-i', file, '-F', 'comm,ip,sym,dso'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let frames: string[] = []
+  for await (const line of createInterface({ input: script.stdout })) {
+    const frame = /^\s+[0-9a-f]+ (.*)$/.exec(line)?.[1]
+    if (frame !== undefined) frames.push(frame)
+    else if (frames.length > 0) {
+      yield frames
+      frames = []
+    }
+  }
+  if (frames.length > 0) yield frames
+}
+
+const mapOf = (pid: number): string => `/tmp/perf-${pid}.map`
+
+/**
+ * V8 notes all code that it ever made: what is gone, and has other code in its place by now, would lend that its name.
+ *
+ * @returns a function that puts the notes back, to which V8 goes on to write
+ */
+function leaveNewest(pid: number): () => void {
+  const text = readFileSync(mapOf(pid), 'utf8')
+  const all = text.split('\n').flatMap((line) => {
+    const [, at, length] = /^([0-9a-f]+) ([0-9a-f]+) /.exec(line) ?? []
+    return at === undefined ? [] : [{ line, from: Number.parseInt(at, 16), to: Number.parseInt(at, 16) + Number.parseInt(length!, 16) }]
+  })
+  // By place, and of one place the newest first.
+  const sorted = all.map((entry, age) => ({ ...entry, age })).toSorted((a, b) => a.from - b.from || b.age - a.age)
+  const kept: typeof sorted = []
+  for (const entry of sorted) {
+    while (kept.length > 0 && kept.at(-1)!.to > entry.from && kept.at(-1)!.age < entry.age) kept.pop()
+    if (kept.length === 0 || kept.at(-1)!.to <= entry.from) kept.push(entry)
+  }
+  writeFileSync(mapOf(pid), kept.map(({ line }) => `${line}\n`).join(''))
+  return () => writeFileSync(mapOf(pid), text)
 }
 
 /** Removes what V8 wrote for `perf`, where that looks for it. To be called when the process has ended. */
 export function forget(pid: number): void {
-  rmSync(`/tmp/perf-${pid}.map`, { force: true })
+  rmSync(mapOf(pid), { force: true })
 }
 
-function partOf(symbol: string): Part {
-  if (symbol.startsWith('[k]')) return 'kernel'
+function partOf(frame: string): Part {
+  if (frame.includes('([kernel')) return 'the kernel'
   // V8 compiles regular expressions, whoever wrote them.
-  if (/Builtins_|RegExp:/.test(symbol)) return 'V8’s built-in functions'
-  if (/ node:/.test(symbol)) return 'JavaScript of Node'
-  if (symbol.includes('/node_modules/')) return 'JavaScript of the framework or driver'
-  if (/file:.*\/dist\//.test(symbol)) return 'JavaScript of sojourn'
-  if (symbol.includes('file:')) return 'JavaScript of the handler'
-  return 'Node and V8, compiled'
+  if (/Builtins_|RegExp:/.test(frame)) return 'V8’s built-in functions'
+  return isJavaScript(frame) ? 'JavaScript' : 'Node and V8, compiled'
+}
+
+function ownerOf(frames: readonly string[]): Owner {
+  const frame = frames.find(isJavaScript)
+  if (frame === undefined) return 'nobody: V8’s collector and compilers, the event loop'
+  if (frame.includes(' node:')) return 'Node'
+  if (frame.includes('/node_modules/')) return 'the framework or driver'
+  return /file:.*\/dist\//.test(frame) ? 'sojourn' : 'the handler'
+}
+
+/** As V8 names a function: `JS:*name file:line:column`. */
+function isJavaScript(frame: string): boolean {
+  return / (?:node:|file:|\/)[^ ]*:\d+:\d+/.test(frame)
 }

@@ -39,8 +39,8 @@ function pageOf(results: readonly Result[], charts: readonly Chart[], left: read
     'Times are this machine’s own; ratios travel better. R reads one value of a session of some 300 bytes, W changes one so that it is saved. ' +
       'Each figure is the median of the rounds, each ratio that of pairs from the same round; “rounds” has the least and the most.',
     '## Goals',
-    'A bound is what the same row measured of something that does less than sessions do: the least of a session written out by hand, the store’s driver ' +
-      'alone, a server without sessions. Where a figure is near its bound, what is missing to the goal is what any session would take here, and not this code alone.',
+    'A bound is what the same row measured of something that does less than sessions do: the least of a session written out by hand, a server without ' +
+      'sessions. Where a figure is near its bound, what is missing to the goal is what any session would take here, and not this code alone.',
     goals(results),
     ...overview.map(picture),
     ...results.flatMap((result) => section(result, charts)),

@@ -74,6 +74,24 @@ function settleFirst(/** @type {number} */ status) {
   return writeHead.call(this, status, this.getHeaderNames().length === 0 ? ownHeaders : { 'Cache-Control': 'private' })
 }
 
+/** @typedef {{ get(key: string): string | Promise<string>, set(key: string, text: string): Promise<unknown> }} Store */
+
+/** The same in a store. */
+export async function beginIn(/** @type {Store} */ store) {
+  const token = randomBytes(36).toString('base64url')
+  await store.set(token.slice(0, 16), JSON.stringify({ hash: hashOf(token.slice(16)), expiresAt: Date.now() + idle, data: initial() }))
+  return `sid=${token}; Path=/; HttpOnly; SameSite=Lax`
+}
+
+export async function findIn(/** @type {Store} */ store, /** @type {import('node:http').IncomingMessage} */ req) {
+  const { cookie = '' } = req.headers
+  const at = cookie.indexOf('sid=') + 4
+  const id = cookie.slice(at, at + 16)
+  const kept = JSON.parse(await store.get(id))
+  if (kept.expiresAt < Date.now() || hashOf(cookie.slice(at + 16, at + 48)) !== kept.hash) throw new Error('no session')
+  return { data: kept.data, keep: () => store.set(id, JSON.stringify(kept)) }
+}
+
 const hashOf = (/** @type {string} */ secret) => hash('sha256', secret, 'base64url')
 
 /** @returns {any} */

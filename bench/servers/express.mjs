@@ -1,9 +1,9 @@
 // Express 5: bare, with sojourn as its documentation has it, or with a peer as its own has it.
 import express from 'express'
 import { session } from '../../dist/adapters/express.js'
-import { begin, find, settleBefore } from './by-hand.mjs'
+import { begin, beginIn, find, findIn, settleBefore } from './by-hand.mjs'
 import { expressSession } from './express-session.mjs'
-import { keyOf, payload, rawStore, themeOf } from './raw.mjs'
+import { rawStore } from './raw.mjs'
 import { openSeal, sealOf } from './sealed-by-hand.mjs'
 import { sojournSessions } from './sojourn.mjs'
 import { answer, initial, serve, settings } from './work.mjs'
@@ -31,24 +31,22 @@ const libraries = {
     }
   },
 
-  /** Nothing but one read of a text as long as a session, or one read and one write of it. */
-  async raw() {
+  /** The same in a database or on disk: one read for a request, one write for what changed, each awaited. */
+  async 'by hand, stored'() {
     const store = await rawStore(settings)
-    let count = 0
-    let last = 0
+    const opened = async (req, res) => {
+      res.setHeader('Cache-Control', 'private')
+      return await findIn(store, req)
+    }
     return {
-      read: async (req) => themeOf(await store.get(keyOf(req))),
-      async write(req) {
-        themeOf(await store.get(keyOf(req)))
-        const next = ++count
-        await store.set(keyOf(req), payload(next))
-        return next
+      read: async (req, res) => (await opened(req, res)).data.theme,
+      async write(req, res) {
+        const session = await opened(req, res)
+        const visits = (session.data.visits += 1)
+        await session.keep()
+        return visits
       },
-      async create(_, res) {
-        const key = String(++last).padStart(16, '0')
-        await store.set(key, payload(0))
-        res.setHeader('Set-Cookie', `raw=${key}`)
-      },
+      create: async (_, res) => void res.setHeader('Set-Cookie', await beginIn(store)),
     }
   },
 
@@ -116,7 +114,7 @@ const onSession = {
 
 const { read, write, create } = await libraries[settings.library === 'sealed' ? 'sojourn' : settings.library]()
 // Those that answer later.
-if (settings.library === 'iron-session' || settings.library === 'raw') {
+if (settings.library === 'iron-session' || settings.library === 'by hand, stored') {
   app.get('/read', async (req, res) => void res.send(answer(await read(req, res))))
   app.get('/write', async (req, res) => void res.send(answer(await write(req, res))))
 } else {
