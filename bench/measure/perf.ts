@@ -8,7 +8,7 @@ import { findProgram } from '../../test/services/programs.ts'
 
 /** What a processor is at. */
 export const parts = ['the kernel', 'Node and V8, compiled', 'V8’s built-in functions', 'JavaScript'] as const
-/** For whom: whose JavaScript it is that runs, or that called what does. */
+/** For whom: whose JavaScript runs, or called what does. What V8 has inlined counts for its caller, and a sample whose callers can't be told for nobody. */
 export const owners = [
   'Node',
   'the framework or driver',
@@ -48,7 +48,7 @@ export async function profile(pid: number, file: string, work: () => Promise<voi
   await work()
   recorder.kill('SIGINT')
   await ended
-  const restore = leaveNewest(pid)
+  const restore = keepNewestCode(pid)
   const found = Object.fromEntries(owners.map((owner) => [owner, Object.fromEntries(parts.map((part) => [part, 0]))])) as Record<
     Owner,
     Record<Part, number>
@@ -66,9 +66,10 @@ export async function profile(pid: number, file: string, work: () => Promise<voi
 /** The symbols of each sample, the innermost first. */
 async function* stacksIn(file: string): AsyncGenerator<string[]> {
   const script = spawn('perf', ['script', '-i', file, '-F', 'comm,ip,sym,dso'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const ended = once(script, 'exit')
   let frames: string[] = []
   for await (const line of createInterface({ input: script.stdout })) {
-    const frame = /^\s+[0-9a-f]+ (.*)$/.exec(line)?.[1]
+    const frame = /^\s+([0-9a-f]+ .*)$/.exec(line)?.[1]
     if (frame !== undefined) frames.push(frame)
     else if (frames.length > 0) {
       yield frames
@@ -76,6 +77,8 @@ async function* stacksIn(file: string): AsyncGenerator<string[]> {
     }
   }
   if (frames.length > 0) yield frames
+  const [code] = await ended
+  if (code !== 0) throw new Error(`perf script ended with ${code}.`)
 }
 
 const mapOf = (pid: number): string => `/tmp/perf-${pid}.map`
@@ -85,7 +88,7 @@ const mapOf = (pid: number): string => `/tmp/perf-${pid}.map`
  *
  * @returns a function that puts the notes back, to which V8 goes on to write
  */
-function leaveNewest(pid: number): () => void {
+function keepNewestCode(pid: number): () => void {
   const text = readFileSync(mapOf(pid), 'utf8')
   const all = text.split('\n').flatMap((line) => {
     const [, at, length] = /^([0-9a-f]+) ([0-9a-f]+) /.exec(line) ?? []
@@ -108,7 +111,7 @@ export function forget(pid: number): void {
 }
 
 function partOf(frame: string): Part {
-  if (frame.includes('([kernel')) return 'the kernel'
+  if (frame.startsWith('ffff')) return 'the kernel'
   // V8 compiles regular expressions, whoever wrote them.
   if (/Builtins_|RegExp:/.test(frame)) return 'V8’s built-in functions'
   return isJavaScript(frame) ? 'JavaScript' : 'Node and V8, compiled'

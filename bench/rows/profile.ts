@@ -34,8 +34,6 @@ const pairs: readonly Pair[] = [
   { name: 'Redis with a near-cache', program: 'node', without: 'by hand, near', database: 'redis', ours: { near: true } },
   { name: 'PostgreSQL with a near-cache', program: 'node', without: 'by hand, near', database: 'postgres', ours: { near: true } },
   { name: 'PostgreSQL on Express', program: 'express', without: 'by hand, stored', database: 'postgres' },
-  { name: 'PostgreSQL', program: 'node', without: 'raw', database: 'postgres' },
-  { name: 'MariaDB', program: 'node', without: 'raw', database: 'mysql' },
 ]
 
 export const row: Row = {
@@ -44,7 +42,7 @@ export const row: Row = {
   method:
     'Servers of the rows above again, in memory unless something else is said, each loaded alone while Linux’s `perf` looks 4,999 times a second what its process is ' +
     'at: bare (for a database: with the driver alone, or by hand, as in its row), and with sojourn. The samples themselves cost time, in both. Each counts for ' +
-    'whose JavaScript it is that runs, or that called what V8, Node or the kernel was at.',
+    'whose JavaScript runs, or called what V8, Node or the kernel is at; what V8 has inlined counts for its caller.',
   async run(tell) {
     const missing = await perfIsMissing()
     if (missing !== null) return [{ what: 'all', value: null, unit: 'µs a request', note: missing }]
@@ -118,15 +116,16 @@ function findingsOf(name: string, bare: Profile, ours: Profile): Finding[] {
     unit: 'µs a request',
     note: `without ${without.toFixed(1)}; ${value >= without ? 'more' : 'less'} by ${Math.abs(value - without).toFixed(1)}${split}`,
   })
-  const splitOf = (all: Profile[Owner]) =>
-    ` (${parts
-      .filter((part) => all[part] >= 0.5)
-      .map((part) => `${part} ${all[part].toFixed(1)}`)
-      .join(', ')})`
+  const splitOf = (all: Profile[Owner]) => `; all of it: ${parts.map((part) => `${part} ${all[part].toFixed(1)}`).join(', ')}`
   return [
     ...owners
       .filter((owner) => sum(ours[owner]) >= 0.5 || sum(bare[owner]) >= 0.5)
       .map((owner) => finding(`for ${owner}`, sum(ours[owner]), sum(bare[owner]), splitOf(ours[owner]))),
-    finding('all', whole(ours), whole(bare), `, of a request without ${Math.round((100 * (whole(ours) - whole(bare))) / whole(bare))} %`),
+    finding(
+      'all',
+      whole(ours),
+      whole(bare),
+      `, ${Math.round((100 * Math.abs(whole(ours) - whole(bare))) / whole(bare))} % of a request without`,
+    ),
   ]
 }

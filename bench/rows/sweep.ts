@@ -58,7 +58,7 @@ export const row: Row = {
       inMs(
         'running in a turn, p99',
         ({ running99 }) => running99,
-        `${median(({ runningMost }) => runningMost).toFixed(2)} at most; without the time in which another thread or process had the core`,
+        `${spreadOf(all.map(({ runningMost }) => runningMost)).most.toFixed(2)} at most; without the time in which another thread or process had the core`,
       ),
       {
         what: 'processor time',

@@ -51,9 +51,9 @@ const libraries = {
   },
 
   async 'sealed by hand'() {
-    const keep = (res, data) => void res.setHeader('Set-Cookie', sealOf(data))
+    const keep = (res, data) => void res.setHeader('Cache-Control', 'no-store').setHeader('Set-Cookie', sealOf(data))
     return {
-      read: (req) => openSeal(req).theme,
+      read: (req, res) => (res.setHeader('Cache-Control', 'private'), openSeal(req).theme),
       write(req, res) {
         const data = openSeal(req)
         data.visits += 1
@@ -118,7 +118,7 @@ if (settings.library === 'iron-session' || settings.library === 'by hand, stored
   app.get('/read', async (req, res) => void res.send(answer(await read(req, res))))
   app.get('/write', async (req, res) => void res.send(answer(await write(req, res))))
 } else {
-  app.get('/read', (req, res) => void res.send(answer(read(req))))
+  app.get('/read', (req, res) => void res.send(answer(read(req, res))))
   app.get('/write', (req, res) => void res.send(answer(write(req, res))))
 }
 app.get('/create', async (req, res) => {

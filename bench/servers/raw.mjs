@@ -20,10 +20,17 @@ export async function rawStore({ store, url, folder }) {
   return await makers[store](await clients[store](url))
 }
 
-/** By the options of lmdb that the disk store has. */
+/** It waits for no disk, where `disk()` flushes soon after it has answered. */
 async function rawDisk(folder) {
   const { open } = await import('lmdb')
-  const database = open({ path: folder, noSubdir: false, encoding: 'string', eventTurnBatching: false, txnStartThreshold: 1000 })
+  const database = open({
+    path: folder,
+    noSubdir: false,
+    encoding: 'string',
+    noSync: true,
+    eventTurnBatching: false,
+    txnStartThreshold: 1000,
+  })
   return { get: (key) => database.get(key), set: async (key, text) => await database.put(key, text) }
 }
 

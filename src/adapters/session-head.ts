@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Committable } from '../core/opener.ts'
 import { setOwn } from '../core/values.ts'
 
-/** A head that brings headers of its own, none of which is one that a session has a say in, and the sessions' beside them. */
+/** The headers that `writeHead` was given, in which no session has a say (`isApart`), and beside them those of the sessions. */
 export function headWith(given: OutgoingHttpHeaders, sessions: readonly Committable[]): OutgoingHttpHeaders {
   // Never a copy by a spread, which V8 gives no room for more: one property added to it took a sixth of a small request.
   const head: OutgoingHttpHeaders = {}

@@ -49,7 +49,7 @@ export class CommitQueue<Data extends object> {
     this.#core = core
   }
 
-  /** Commits one change: at once on a store that answers at once, unless another one came first. */
+  /** Commits one change: at once on a store that answers at once, unless another one came first or the store failed. */
   commit(change: Change<Data>): Maybe<Committed<Data>> {
     const { id, version } = change.record
     const lane = this.#lanes.get(id)
@@ -185,6 +185,7 @@ function begin<Data extends object>(core: DataCore<Data>, first: First<Data>): B
   try {
     landed = core.store.put(next, record.version)
   } catch (cause) {
+    // As if it had answered later: `land` finds out what became of it.
     landed = Promise.reject(cause)
   }
   if (landed === false) return 'lost'

@@ -68,15 +68,15 @@ export function* readFresh({ store }: Core, id: string): Routine<SessionRecord |
  * Puts a record over the version that it was made from, and finds out what became of a put whose answer was lost: it landed
  * if its own version stands there, it is sent again if what it was made from still does.
  *
- * @param begun what comes of the put, if it was sent already
+ * @param first what comes of the put, if it was sent already
  * @returns false when another version stands there, so that this one can never land
  * @throws ERR_SOJOURN_UNKNOWN_OUTCOME when it can't be known; ERR_SOJOURN_STORE
  */
-export function* land(core: Core, record: SessionRecord, expected: number, begun?: Promise<boolean>): Routine<boolean> {
+export function* land(core: Core, record: SessionRecord, expected: number, first?: Promise<boolean>): Routine<boolean> {
   let cause: unknown
   for (let sent = 1; ; sent++) {
     try {
-      const landed = yield* wait(sent === 1 && begun !== undefined ? begun : core.store.put(record, expected))
+      const landed = yield* wait(sent === 1 && first !== undefined ? first : core.store.put(record, expected))
       // The second sending may be refused because the first one landed after all.
       if (landed || sent === 1) return landed
     } catch (failure) {

@@ -94,11 +94,23 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
     if (this.#trustedOrigins !== null) refuseCrossOrigin(this.events, view, this.#trustedOrigins)
     const seal = this.transport.read(view)
     const opened = seal === null ? null : this.#unseal(this.transport.nameFor(view), seal)
-    if (opened === null || hasExpired(this.policy, opened.record, this.clock.now())) return new OpenSealed(this, view, null)
+    if (seal === null || opened === null) return new OpenSealed(this, view, null)
+    if (hasExpired(this.policy, opened.record, this.clock.now())) return this.#refuse(view, seal)
     if (this.revocations === null) return new OpenSealed(this, view, opened)
     const revoked = this.revocations.has(opened.record, false)
-    if (!isPromise(revoked)) return new OpenSealed(this, view, revoked ? null : opened)
-    return revoked.then((found) => new OpenSealed(this, view, found ? null : opened))
+    if (!isPromise(revoked)) return revoked ? this.#refuse(view, seal) : new OpenSealed(this, view, opened)
+    return revoked.then((found) => (found ? this.#refuse(view, seal) : new OpenSealed(this, view, opened)))
+  }
+
+  #refuse(view: RequestView, seal: string): OpenSealed<Data> {
+    this.#recentSeals.drop(seal)
+    return new OpenSealed(this, view, null)
+  }
+
+  /** The session of this request's seal is over. */
+  forget(view: RequestView): void {
+    const seal = this.transport.read(view)
+    if (seal !== null) this.#recentSeals.drop(seal)
   }
 
   /** @returns null for anything that none of our keys sealed under this name */
@@ -141,6 +153,7 @@ export class SealedManager<Data extends object> extends Opener<OpenSealed<Data>>
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#recentSeals.clear()
     this.lateChanges.look()
   }
 }

@@ -129,6 +129,7 @@ export class OpenSealed<Data extends object> implements SealedSession<Data>, Com
     const { revocations, events, transport } = this.#manager
     const old = this.#endedBy === null ? this.#record : null
     if (old === null) return this.#leave()
+    this.#manager.forget(this.#view)
     const ended = revocations === null || (await run(revocations.add(old.id, old.deadline)))
     this.#leave()
     // Where another request ended the session first, the client may have a new cookie by now, which is not ours to take back.

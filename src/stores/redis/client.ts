@@ -74,12 +74,11 @@ class NodeRedis implements Commands {
     this.#client = client
   }
 
-  // Not async: that would be a promise more for each command.
-  send(_key: string, args: readonly string[], call?: CallOptions): Promise<unknown> {
+  async send(_key: string, args: readonly string[], call?: CallOptions): Promise<unknown> {
     // Before it is connected for the first time, and when it does not know yet that it no longer is, the client lets it wait.
     if (this.#client.isReady !== false) this.#wasReady = true
-    else if (this.#wasReady) return Promise.reject(away())
-    return this.#client.sendCommand(args as string[], this.#client.isReady === false ? givenUpBy(call) : asText)
+    else if (this.#wasReady) throw away()
+    return await this.#client.sendCommand(args as string[], this.#client.isReady === false ? givenUpBy(call) : asText)
   }
 }
 
