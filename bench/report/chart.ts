@@ -32,7 +32,8 @@ export function chartsOf(results: readonly Result[]): readonly Chart[] {
 function barsOf(name: string, title: string, findings: readonly Finding[]): Chart[] {
   const values = findings.flatMap(({ what, value, unit }) => {
     const [, entrant, kind] = /^(.*), ([RW])$/.exec(what) ?? []
-    return unit.startsWith('× bare') && entrant !== undefined && value !== null ? [{ name: entrant, kind: kind!, value }] : []
+    // '× bare net/http' as well; never '× bare, 2,500 in turn', which is of the same entrants once more.
+    return /^× bare[^,]*$/.test(unit) && entrant !== undefined && value !== null ? [{ name: entrant, kind: kind!, value }] : []
   })
   return values.length === 0 ? [] : [{ name, title, shape: 'bars', unit: 'throughput, × the bare server', values }]
 }

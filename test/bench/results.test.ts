@@ -84,6 +84,7 @@ describe('charts of the benchmark', () => {
         { what: 'sojourn, memory, R', value: 0.9, unit: '× bare node:http' },
         { what: 'scs, memory, R', value: null, unit: '× bare net/http' },
         { what: 'sojourn, R', value: 2, unit: '× raw' },
+        { what: 'sojourn, memory, R', value: 0.7, unit: '× bare node:http, 2,500 in turn' },
       ]),
     ])
     expect(chart).toMatchObject({ name: 'languages', shape: 'bars', values: [{ name: 'sojourn, memory', kind: 'R', value: 0.9 }] })
