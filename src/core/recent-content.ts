@@ -13,7 +13,9 @@ export interface KnownContent<Data> {
 }
 
 /** 2^11: `placeOf` shifts by 32 - 11. */
-const places = 2048
+export const places = 2048
+/** Where an ID's last two characters begin. */
+const idEnd = 14
 /** So that what is kept here stays below some 30 MB, whatever sessions hold. */
 const longestKept = 4000
 
@@ -26,16 +28,17 @@ export class RecentContent<Data> implements KnownContent<Data> {
   readonly #entries: (Entry<Data> | undefined)[] = new Array<undefined>(places).fill(undefined)
 
   find(id: SessionId, text: string): Content<Data> | null {
-    const entry = this.#entries[placeOf(id)]
+    const entry = this.#entries[placeOf(id, idEnd)]
     return entry !== undefined && entry.text === text ? entry.content : null
   }
 
   keep(id: SessionId, text: string, content: Content<Data>): void {
-    if (text.length <= longestKept) this.#entries[placeOf(id)] = { text, content }
+    if (text.length <= longestKept) this.#entries[placeOf(id, idEnd)] = { text, content }
   }
 }
 
-function placeOf(id: SessionId): number {
+/** One of the places, by two characters of a text, which must be random. */
+export function placeOf(text: string, at: number): number {
   // Fibonacci hashing: the characters lie close together in their alphabet.
-  return Math.imul(id.charCodeAt(14) * 128 + id.charCodeAt(15), 0x9e3779b1) >>> 21
+  return Math.imul(text.charCodeAt(at) * 128 + text.charCodeAt(at + 1), 0x9e3779b1) >>> 21
 }

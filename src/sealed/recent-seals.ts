@@ -1,4 +1,6 @@
+import { placeOf, places } from '../core/recent-content.ts'
 import type { Opened } from './opened.ts'
+import { bodyAt } from './sealer.ts'
 
 interface Entry<Data> {
   readonly name: string
@@ -6,12 +8,8 @@ interface Entry<Data> {
   readonly opened: Opened<Data>
 }
 
-/** 2^11: `placeOf` shifts by 32 - 11. */
-const places = 2048
 /** Of a seal, in characters: all that are kept take 8 MB, and some 20 MB what was in them, as most sessions are. */
 const longestKept = 4000
-/** Behind the prefix that all seals share begins the nonce, which is random. */
-const nonceAt = 9
 /** So many at a seal's end are of its authentication tag alone. */
 const tagCharacters = 20
 
@@ -24,17 +22,18 @@ export class RecentSeals<Data> {
   readonly #entries: (Entry<Data> | undefined)[] = new Array<undefined>(places).fill(undefined)
 
   find(name: string, seal: string): Opened<Data> | null {
-    const entry = this.#entries[placeOf(seal)]
+    const entry = this.#entries[placeOf(seal, bodyAt)]
     return entry !== undefined && entry.name === name && isSame(entry.seal, seal) ? entry.opened : null
   }
 
   keep(name: string, seal: string, opened: Opened<Data>): void {
     // Copied: a part of a text keeps the whole of it in memory, here all cookies of the request.
-    if (seal.length <= longestKept) this.#entries[placeOf(seal)] = { name, seal: Buffer.from(seal, 'latin1').toString('latin1'), opened }
+    if (seal.length <= longestKept)
+      this.#entries[placeOf(seal, bodyAt)] = { name, seal: Buffer.from(seal, 'latin1').toString('latin1'), opened }
   }
 
   drop(seal: string): void {
-    const place = placeOf(seal)
+    const place = placeOf(seal, bodyAt)
     if (this.#entries[place]?.seal === seal) this.#entries[place] = undefined
   }
 
@@ -50,9 +49,4 @@ function isSame(kept: string, seal: string): boolean {
   let difference = 0
   for (let i = length - tagCharacters; i < length; i++) difference |= kept.charCodeAt(i) ^ seal.charCodeAt(i)
   return difference === 0 && kept === seal
-}
-
-function placeOf(seal: string): number {
-  // Fibonacci hashing: the characters lie close together in their alphabet.
-  return Math.imul(seal.charCodeAt(nonceAt) * 128 + seal.charCodeAt(nonceAt + 1), 0x9e3779b1) >>> 21
 }

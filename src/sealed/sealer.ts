@@ -6,7 +6,8 @@ const label = 'sealed sessions'
 const algorithm = 'aes-256-gcm'
 const version = '1'
 const [keyIdLength, nonceLength, tagLength] = [8, 12, 16]
-const bodyAt = version.length + keyIdLength
+/** Where the nonce begins, which is random, behind what all seals of a key share. */
+export const bodyAt = version.length + keyIdLength
 // More than a Cookie header may have by far: no cipher meets a megabyte.
 const lengthAtMost = 64 * 1024
 
