@@ -12,8 +12,12 @@ export interface MaxPerUser {
 }
 
 const endsAtOnce = 8
-/** For how long, in ms, nobody must have gone before one that waits takes it that nobody will; and how long it waits at most. */
-const leastPatience = 400
+/**
+ * How often one that waits must look, and find that nobody has gone, before it takes it that nobody will; and for how long, in ms, it
+ * looks at most. Looks are as slow as the store and this process are, and a process that stands still for a while looks once
+ * meanwhile, whereas by the clock all that wait in it would give up together.
+ */
+const patience = 20
 const longestWait = 20_000
 
 /**
@@ -28,19 +32,16 @@ export function* refuseOneTooMany(core: Core, record: SessionRecord, replaced: s
   if (core.maxPerUser?.beyond !== 'refuse') return
   const { count } = core.maxPerUser
   let known = 0
-  let changedAt = 0
-  for (const began = performance.now(); performance.now() - began < longestWait;) {
-    const lookedAt = performance.now()
+  let looks = 0
+  for (const began = performance.now(); performance.now() - began < longestWait; looks++) {
     const live = (yield* liveSessions(core, record.userId!)).filter(({ id }) => id !== replaced)
     if (live.length <= count) return
     const behind = count - 1 - live.findIndex(({ id }) => id === record.id)
     if (behind < 0) break
-    const now = performance.now()
-    if (live.length !== known) changedAt = now
+    if (live.length !== known) looks = 0
     known = live.length
-    // Those who must go are as slow as the store and this process are: what a look takes tells. One goes at a time, the last first.
-    const patience = leastPatience + 10 * (now - lookedAt)
-    if (now - changedAt > patience * (1 + 0.6 * Math.min(behind, 10))) break
+    // One goes at a time, the last first.
+    if (looks > patience * (1 + 0.6 * Math.min(behind, 10))) break
     yield* wait(new Promise<void>((resolve) => setTimeout(resolve, 10 + Math.random() * 20)))
   }
   throw new SojournError(

@@ -81,6 +81,22 @@ describe.each([
   })
 })
 
+test('one gets in where the process stands still for seconds, again and again, while many wait', async () => {
+  const store = new Later(memory())
+  const sites = [new Site({ store, maxPerUser: refuse(1) }), new Site({ store, maxPerUser: refuse(1) })] as const
+  const standstills = setInterval(() => {
+    const until = performance.now() + 700
+    while (performance.now() < until);
+  }, 20)
+  try {
+    const outcomes = await Promise.allSettled(Array.from({ length: 200 }, async (__, index) => await sites[(index % 2) as 0 | 1].member()))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await infos(sites[0])).toHaveLength(1)
+  } finally {
+    clearInterval(standstills)
+  }
+})
+
 test('as many as fit get in where the clocks of two processes differ', async () => {
   const store = new Later(memory())
   const sites = [new Site({ store, maxPerUser: refuse(5) }), new Site({ store, maxPerUser: refuse(5) })] as const

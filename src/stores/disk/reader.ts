@@ -6,7 +6,7 @@ import { isRecord, stampOf } from './record.ts'
 
 const pageOfIds = 100
 
-/** Reads the environment, each time in a snapshot that is given up again with the turn of the event loop. */
+/** Reads the environment, in a snapshot that lmdb gives up again a millisecond or more after the first read, or `refresh` at once. */
 export class Reader {
   #name: string
   #environment: Environment

@@ -39,6 +39,24 @@ export const twoHandles: Readonly<Record<string, (one: Store, other: Store) => P
     }
   },
 
+  'get sees what another handle was told that it wrote, however lately this one read': async (one, other) => {
+    // One with a cache in front says so, and promises as much for `fresh` alone.
+    const readOf = async (handle: Store, id: string) => (handle.caches === true ? await read(handle, id) : await handle.get(id))
+    for (let round = 0; round < 20; round++) {
+      const [writer, reader] = round % 2 ? [one, other] : [other, one]
+      const record = newRecord()
+      const next = after(record, { data: 'new' })
+      assert.equal(await readOf(reader, record.id), null)
+      assert.equal(await writer.put(record, 0), true)
+      assert.deepEqual(await readOf(reader, record.id), record)
+      const [landed] = await Promise.all([writer.put(next, record.version), readOf(reader, record.id)])
+      assert.equal(landed, true)
+      assert.deepEqual(await readOf(reader, record.id), next)
+      assert.equal(await writer.delete(record.id), true)
+      assert.equal(await readOf(reader, record.id), null)
+    }
+  },
+
   'of puts from one version through two handles exactly one lands': async (one, other) => {
     let record = await insert(one)
     for (let round = 0; round < 10; round++) {
