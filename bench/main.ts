@@ -1,6 +1,7 @@
 // npm run bench [-- names of rows [--write]] [--rounds=5] [--seconds=3] [--warm-up=1]; npm run bench:quick
 import { readdirSync } from 'node:fs'
 import { loadavg } from 'node:os'
+import { wakeCheaply } from './measure/idle.ts'
 import { quick } from './quick.ts'
 import { reached, tableOf } from './report/table.ts'
 import { writeResults, type Result } from './report/results.ts'
@@ -56,6 +57,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 const [busy] = loadavg()
 if (busy! > 0.5) tell(`Other programs run on this machine (load ${busy!.toFixed(1)}): figures will be worth less.`)
 
+// Before any figure is taken.
+const idle = wakeCheaply()
+
 /** @returns whether each row could be measured: a goal that is missed is a result, and no fault */
 async function bench(names: readonly string[]): Promise<boolean> {
   const rows = await allRows()
@@ -71,7 +75,7 @@ async function bench(names: readonly string[]): Promise<boolean> {
     results.push(await measure(row))
     left.delete(row.name)
     // After each, for a run takes an hour and may be broken off.
-    if (names.length === 0 || process.argv.includes('--write')) await writeResults(results, [...left])
+    if (names.length === 0 || process.argv.includes('--write')) await writeResults(results, [...left], idle)
   }
   const missed = results.flatMap(({ findings }) => findings.filter((finding) => reached(finding) === false))
   const failed = results.filter(({ failure }) => failure !== null)

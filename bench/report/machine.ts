@@ -11,7 +11,7 @@ interface Lock {
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as unknown
 
 /** What the results were measured on, as lines of Markdown. */
-export function conditions(databases: Iterable<string>): readonly string[] {
+export function conditions(databases: Iterable<string>, idle: string | null): readonly string[] {
   const { packages } = read('../package-lock.json') as Lock
   const peers = Object.keys(packages['']!.dependencies ?? {}).map((name) => `${name} ${packages[`node_modules/${name}`]!.version}`)
   const { version } = read('../../package.json') as { version: string }
@@ -26,6 +26,7 @@ export function conditions(databases: Iterable<string>): readonly string[] {
         ? 'servers on the first core, the load generator on the second, where no row says otherwise'
         : 'no core of their own for servers and load generator'
     }`,
+    ...(idle === null ? [] : [`- ${idle}`]),
   ]
 }
 

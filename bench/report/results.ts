@@ -21,21 +21,22 @@ const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.u
  * Writes RESULTS.md and its charts anew.
  *
  * @param left the names of the rows that were not measured
+ * @param idle what is to be told of idle processors
  */
-export async function writeResults(results: readonly Result[], left: readonly string[]): Promise<void> {
+export async function writeResults(results: readonly Result[], left: readonly string[], idle: string | null): Promise<void> {
   const charts = chartsOf(results)
   rmSync(path(folder), { recursive: true, force: true })
   await draw(charts, path(folder))
-  writeFileSync(path('RESULTS.md'), pageOf(results, charts, left))
+  writeFileSync(path('RESULTS.md'), pageOf(results, charts, left, idle))
 }
 
-function pageOf(results: readonly Result[], charts: readonly Chart[], left: readonly string[]): string {
+function pageOf(results: readonly Result[], charts: readonly Chart[], left: readonly string[], idle: string | null): string {
   const minutes = Math.round(results.reduce((sum, { seconds }) => sum + seconds, 0) / 60)
   const overview = charts.filter(({ name }) => !results.some(({ row }) => isOf(row, name)))
   return `${[
     '# Results',
     `Written by \`npm run bench\` ([how it measures](README.md)), in one run of ${minutes} minutes${left.length === 0 ? '' : `, without the rows ${left.join(', ')}`}:`,
-    conditions(versions).join('\n'),
+    conditions(versions, idle).join('\n'),
     'Times are this machine’s own; ratios travel better. R reads one value of a session of some 300 bytes, W changes one so that it is saved. ' +
       'Each figure is the median of the rounds, each ratio that of pairs from the same round; “rounds” has the least and the most.',
     '## Goals',

@@ -1,6 +1,6 @@
+import { isProven } from './proven-secrets.ts'
 import { newRenewal, type Renewal } from './renewal.ts'
 import type { ClientView } from './request.ts'
-import { isHashOf } from './secret-hash.ts'
 import { isSameDevice, markLength, type Seen, seenOf } from './seen.ts'
 import type { Secret } from './token.ts'
 import type { TransportName } from './transport.ts'
@@ -148,7 +148,7 @@ function parseRest(text: string): Rest | null {
 
 /** Whether the head is a live one whose current secret is this one: what nearly every request asks. */
 export function showsCurrent(head: string, secret: Secret): boolean {
-  return viaOf(head) !== null && isHashOf(secret, head, hashAt)
+  return viaOf(head) !== null && isProven(secret, head, hashAt)
 }
 
 /** How a live record is reached; null for the head of a tombstone, and for one that another program wrote. */

@@ -1,13 +1,13 @@
 import { codes } from './base64url.ts'
 
 /*
- * SHA-256 (FIPS 180-4) of a secret, for the one comparison that each request makes. OpenSSL's takes 0.3 µs when it runs again and again;
+ * SHA-256 (FIPS 180-4) of a secret, for the comparison that requests make. OpenSSL's takes 0.3 µs when it runs again and again;
  * but between the other work of a server its code, its tables and its locks are out of the processor's caches, and it takes a tenth of
  * all that a small request costs. This has none of them. A secret and its padding fill exactly one block.
  */
 
-const secretLength = 32
-const hashLength = 43
+export const secretLength = 32
+export const hashLength = 43
 
 const primes: number[] = []
 for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n)

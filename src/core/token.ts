@@ -3,7 +3,7 @@ import { isBase64url } from './base64url.ts'
 
 /** Finds a session. 16 base64url characters, 96 random bits. Not a credential: it may be logged. */
 export type SessionId = string
-/** Proves that the client owns the session. 32 base64url characters. Lives in the client alone. */
+/** Proves that the client owns the session. 32 base64url characters. The client keeps it; no store ever has it. */
 export type Secret = string
 
 /** What travels in the cookie, URL or header: the session ID, then the secret. */
