@@ -29,9 +29,9 @@ interface Member<Data extends object> extends Part<Data> {
 }
 
 const triesAtMost = 50
-/** For how long, in ms, the first of many waits for more of them, and how often. */
-const lull = 2
-const lullsAtMost = 16
+/** The first of many waits for more of them, by pauses of so many ms, at most so many of them. */
+const pause = 1
+const pausesAtMost = 50
 
 /**
  * The commits of each session, in line. Those that arrive while one is on its way go out together after it, so that two hundred
@@ -128,12 +128,20 @@ function join<Data extends object>(lane: Member<Data>[], change: Change<Data>): 
   return new Promise((settle, fail) => lane.push({ change, settle, fail, draft: null }))
 }
 
-/** Waits until a lull. A turn of the event loop would be none: what arrives together is worked off in several, with pauses between. */
+/**
+ * Waits until a lull: two pauses, and a tenth of the time that those who came were coming, in which nobody has come. A turn of the event
+ * loop would be none, nor one pause: what arrives together is worked off in several turns, some of them longer.
+ */
 async function gathered(lane: readonly unknown[]): Promise<void> {
-  let before = 0
-  for (let times = 0; lane.length > before && times < lullsAtMost; times++) {
-    before = lane.length
-    await sleep(lull)
+  const began = performance.now()
+  let coming = 0
+  for (let times = 0, quiet = 0; times < pausesAtMost; times++) {
+    const before = lane.length
+    await sleep(pause)
+    quiet = lane.length > before ? 0 : quiet + 1
+    const passed = performance.now() - began
+    if (quiet === 0) coming = passed
+    else if (quiet > 1 && passed > 1.1 * coming) return
   }
 }
 
