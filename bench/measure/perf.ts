@@ -119,8 +119,8 @@ function partOf(frame: string): Part {
 }
 
 function ownerOf(frames: readonly string[]): Owner {
-  // A virtual machine's processor that had nothing to do is asleep. To wake it, a message goes by way of the host: the more a server leaves
-  // the load generator to wait, the more it pays for that, up to half of a request.
+  // A virtual machine's processor that had nothing to do is asleep, and to wake it a message goes by way of the host. The more a server
+  // leaves the load generator to wait, the more it pays for that: no matter of whose code wrote. Databases are woken so as well.
   if (frames.some((frame) => frame.includes(' sock_def_readable '))) return 'waking who reads what it wrote'
   const frame = frames.find(isJavaScript)
   if (frame === undefined) return 'nobody: V8’s collector and compilers, the event loop'

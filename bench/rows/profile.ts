@@ -42,7 +42,8 @@ export const row: Row = {
   method:
     'Servers of the rows above again, in memory unless something else is said, each loaded alone while Linux’s `perf` looks 4,999 times a second what its process is ' +
     'at: bare (for a database: with the driver alone, or by hand, as in its row), and with sojourn. The samples themselves cost time, in both. Each counts for ' +
-    'whose JavaScript runs, or called what V8, Node or the kernel is at; what V8 has inlined counts for its caller.',
+    'whose JavaScript runs, or called what V8, Node or the kernel is at; what V8 has inlined counts for its caller. What it takes ' +
+    'the kernel to wake whoever waits for what was written (the load generator, a database) is told apart: the longer they waited, the more.',
   async run(tell) {
     const missing = await perfIsMissing()
     if (missing !== null) return [{ what: 'all', value: null, unit: 'µs a request', note: missing }]

@@ -152,7 +152,8 @@ export class Admission<Data extends object> {
     const via = viaOf(record.head)
     const isPlain = via === by.name && via !== 'url'
     const leads = isPlain || (via !== null && leadsBy(view, by, via, boundOf(record.head)))
-    const showsIt = leads && showsCurrent(record.head, token.secret)
+    // With encryption a secret may open what the keys alone don't (`bind: 'client'`): it is not kept beyond the request.
+    const showsIt = leads && showsCurrent(record.head, token.secret, core.sealing === null)
     if (mayBeOld && !showsIt && !(leads && this.#wasGood(attempt, record, now)))
       return this.#orWithout(view, by, token, this.#lookAgain(view, by, token))
     if (!leads) return this.#none(view, by)

@@ -29,9 +29,9 @@ interface Member<Data extends object> extends Part<Data> {
 }
 
 const triesAtMost = 50
-/** The first of many waits for more of them, by pauses of so many ms, at most so many of them. */
+/** The first of many waits for more of them, by pauses of so many ms, and for so many ms at most. */
 const pause = 1
-const pausesAtMost = 50
+const longestWait = 100
 
 /**
  * The commits of each session, in line. Those that arrive while one is on its way go out together after it, so that two hundred
@@ -129,19 +129,21 @@ function join<Data extends object>(lane: Member<Data>[], change: Change<Data>): 
 }
 
 /**
- * Waits until a lull: two pauses, and a tenth of the time that those who came were coming, in which nobody has come. A turn of the event
- * loop would be none, nor one pause: what arrives together is worked off in several turns, some of them longer.
+ * Waits until a lull: two pauses in which nobody has come, and no less than a tenth of the time for which they were coming. A turn of the
+ * event loop would be none, nor one pause: what arrives together is worked off in several turns, some of them longer.
  */
 async function gathered(lane: readonly unknown[]): Promise<void> {
   const began = performance.now()
+  let passed = 0
   let coming = 0
-  for (let times = 0, quiet = 0; times < pausesAtMost; times++) {
+  for (let quiet = 0; passed < longestWait && (quiet < 2 || passed < 1.1 * coming);) {
     const before = lane.length
     await sleep(pause)
-    quiet = lane.length > before ? 0 : quiet + 1
-    const passed = performance.now() - began
-    if (quiet === 0) coming = passed
-    else if (quiet > 1 && passed > 1.1 * coming) return
+    passed = performance.now() - began
+    if (lane.length > before) {
+      coming = passed
+      quiet = 0
+    } else quiet++
   }
 }
 

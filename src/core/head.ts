@@ -1,6 +1,7 @@
 import { isProven } from './proven-secrets.ts'
 import { newRenewal, type Renewal } from './renewal.ts'
 import type { ClientView } from './request.ts'
+import { isHashOf } from './secret-hash.ts'
 import { isSameDevice, markLength, type Seen, seenOf } from './seen.ts'
 import type { Secret } from './token.ts'
 import type { TransportName } from './transport.ts'
@@ -146,9 +147,14 @@ function parseRest(text: string): Rest | null {
   }
 }
 
-/** Whether the head is a live one whose current secret is this one: what nearly every request asks. */
-export function showsCurrent(head: string, secret: Secret): boolean {
-  return viaOf(head) !== null && isProven(secret, head, hashAt)
+/**
+ * Whether the head is a live one whose current secret is this one: what nearly every request asks.
+ *
+ * @param mayKeep whether this process may keep the secret in its memory
+ */
+export function showsCurrent(head: string, secret: Secret, mayKeep = true): boolean {
+  if (viaOf(head) === null) return false
+  return mayKeep ? isProven(secret, head, hashAt) : isHashOf(secret, head, hashAt)
 }
 
 /** How a live record is reached; null for the head of a tombstone, and for one that another program wrote. */

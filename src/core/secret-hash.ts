@@ -84,7 +84,7 @@ function compress(secret: string): void {
   digest[5] = f + start[5]!
   digest[6] = g + start[6]!
   digest[7] = h + start[7]!
-  // The secret is nobody's business any more; any sixteen of these in a row would tell it.
+  // Any sixteen of these in a row would tell the secret.
   for (let i = 0; i < 64; i++) words[i] = 0
 }
 

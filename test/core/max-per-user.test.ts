@@ -81,7 +81,7 @@ describe.each([
   })
 })
 
-test('one gets in where the process stands still for seconds, again and again, while many wait', async () => {
+test('one gets in where the process stands still again and again while many wait', async () => {
   const store = new Later(memory())
   const sites = [new Site({ store, maxPerUser: refuse(1) }), new Site({ store, maxPerUser: refuse(1) })] as const
   const standstills = setInterval(() => {

@@ -1,8 +1,13 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { isProven } from '../../src/core/proven-secrets.ts'
 import { places } from '../../src/core/recent-content.ts'
+import { isHashOf } from '../../src/core/secret-hash.ts'
 import { hashSecret } from '../../src/core/token.ts'
+import { first } from './sealing/kit.ts'
+import { Site } from './site.ts'
+
+vi.mock('../../src/core/secret-hash.ts', { spy: true })
 
 const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
 const secrets = fc.array(fc.constantFrom(...letters), { minLength: 32, maxLength: 32 }).map((list) => list.join(''))
@@ -22,6 +27,24 @@ describe('a secret that was proven', () => {
       }),
       { numRuns: 5000 },
     )
+  })
+
+  test('is not hashed again', () => {
+    const secret = 'once'.repeat(8)
+    const hash = hashSecret(secret)
+    vi.mocked(isHashOf).mockClear()
+    for (let round = 0; round < 3; round++) expect(isProven(secret, hash, 0)).toBe(true)
+    expect(isHashOf).toHaveBeenCalledTimes(1)
+  })
+
+  test.each([
+    ['once', {}, 1],
+    ['for each request where there is encryption: none is kept', { encryption: { keys: [first], bind: 'client' } }, 3],
+  ] as const)('is hashed %s', async (_, options, times) => {
+    const member = await new Site(options).member()
+    vi.mocked(isHashOf).mockClear()
+    for (let round = 0; round < 3; round++) expect(await member.visit()).toBe('ada')
+    expect(isHashOf).toHaveBeenCalledTimes(times)
   })
 
   test('proves no other hash: not one that differs in a letter, nor that of another secret', () => {

@@ -327,4 +327,21 @@ export const plantedBugs: readonly PlantedBug[] = [
       }
     }),
   },
+  {
+    bug: 'a snapshot that is kept for some milliseconds, unless a fresh read is asked for',
+    foundBy: 'get sees what another handle was told that it wrote, however lately this one read',
+    ...handles((store) => {
+      const verbs = parts(store)
+      const snapshot = new Map<string, SessionRecord | null>()
+      let takenAt = 0
+      return {
+        get: (id, options) => {
+          if (options?.fresh === true || performance.now() - takenAt > 5) snapshot.clear()
+          if (snapshot.size === 0) takenAt = performance.now()
+          if (!snapshot.has(id)) snapshot.set(id, verbs.get(id))
+          return snapshot.get(id)!
+        },
+      }
+    }),
+  },
 ]

@@ -6,7 +6,7 @@ import { isRecord, stampOf } from './record.ts'
 
 const pageOfIds = 100
 
-/** Reads the environment, in a snapshot that lmdb gives up again a millisecond or more after the first read, or `refresh` at once. */
+/** Reads the environment, in a snapshot that lmdb gives up again after some milliseconds, and `refresh` at once. */
 export class Reader {
   #name: string
   #environment: Environment
