@@ -91,7 +91,7 @@ export interface Store {
   put(record: SessionRecord, expected: number, options?: CallOptions): Maybe<boolean>
 
   /**
-   * Notes uses: each lands on its own, where the version is unchanged, the record had not expired at the touch's
+   * Notes uses, of each session one at most: each lands on its own, where the version is unchanged, the record had not expired at the touch's
    * `lastSeenAt`, and the touch's `expiresAt` is greater than the stored one. It changes `lastSeenAt` and `expiresAt`
    * (and the expiry index), nothing else. It never creates, never shortens.
    */

@@ -52,8 +52,7 @@ export async function againstAModel(store: Store, seed: number): Promise<void> {
       model.set(id, records[answers.indexOf(true)]!)
     },
     touch: async () => {
-      const batch = Array.from({ length: 1 + below(4) }, (): Touch => {
-        const id = pick(ids)
+      const batch = Array.from(new Set(Array.from({ length: 1 + below(4) }, () => pick(ids))), (id): Touch => {
         const expiresAt = (model.get(id)?.expiresAt ?? now) + pick([1, below(2000), 60_000, 0, -below(60_000)])
         return { id, userId: model.get(id)?.userId ?? null, version: anyVersion(id), lastSeenAt: now - below(2000), expiresAt }
       })
