@@ -1,7 +1,7 @@
 import { isProven } from './proven-secrets.ts'
 import { newRenewal, type Renewal } from './renewal.ts'
 import type { ClientView } from './request.ts'
-import { isHashOf } from './secret-hash.ts'
+import { hashLength, isHashOf } from './secret-hash.ts'
 import { isSameDevice, markLength, type Seen, seenOf } from './seen.ts'
 import type { Secret } from './token.ts'
 import type { TransportName } from './transport.ts'
@@ -81,7 +81,7 @@ const dead = 't'
 /** How long a record's key is. */
 export const keyLength = 22
 const hashAt = 1 + keyLength
-const timeAt = hashAt + 43
+const timeAt = hashAt + hashLength
 const restAt = timeAt + 9
 
 export function newHead(
@@ -152,7 +152,7 @@ function parseRest(text: string): Rest | null {
  *
  * @param mayKeep whether this process may keep the secret in its memory
  */
-export function showsCurrent(head: string, secret: Secret, mayKeep = true): boolean {
+export function showsCurrent(head: string, secret: Secret, mayKeep: boolean): boolean {
   if (viaOf(head) === null) return false
   return mayKeep ? isProven(secret, head, hashAt) : isHashOf(secret, head, hashAt)
 }

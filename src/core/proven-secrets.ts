@@ -1,4 +1,4 @@
-import { placeOf, places } from './recent-content.ts'
+import { placeOf, places } from './places.ts'
 import { hashLength, isHashOf, secretLength } from './secret-hash.ts'
 import type { Secret } from './token.ts'
 

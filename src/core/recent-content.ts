@@ -1,4 +1,5 @@
 import type { Content } from './content.ts'
+import { placeOf, places } from './places.ts'
 import type { SessionId } from './token.ts'
 
 interface Entry<Data> {
@@ -12,8 +13,6 @@ export interface KnownContent<Data> {
   keep(id: SessionId, text: string, content: Content<Data>): void
 }
 
-/** 2^11: `placeOf` shifts by 32 - 11. */
-export const places = 2048
 /** Where an ID's last two characters begin. */
 const idEnd = 14
 /** So that what is kept here stays below some 30 MB, whatever sessions hold. */
@@ -35,10 +34,4 @@ export class RecentContent<Data> implements KnownContent<Data> {
   keep(id: SessionId, text: string, content: Content<Data>): void {
     if (text.length <= longestKept) this.#entries[placeOf(id, idEnd)] = { text, content }
   }
-}
-
-/** One of the places, by two characters of a text, which must be random. */
-export function placeOf(text: string, at: number): number {
-  // Fibonacci hashing: the characters lie close together in their alphabet.
-  return Math.imul(text.charCodeAt(at) * 128 + text.charCodeAt(at + 1), 0x9e3779b1) >>> 21
 }

@@ -1,4 +1,4 @@
-import { placeOf, places } from '../core/recent-content.ts'
+import { placeOf, places } from '../core/places.ts'
 import type { Opened } from './opened.ts'
 import { bodyAt } from './sealer.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { isProven } from '../../src/core/proven-secrets.ts'
-import { places } from '../../src/core/recent-content.ts'
+import { places } from '../../src/core/places.ts'
 import { isHashOf } from '../../src/core/secret-hash.ts'
 import { hashSecret } from '../../src/core/token.ts'
 import { first } from './sealing/kit.ts'
