@@ -33,6 +33,7 @@ export class Connection {
 
   /** @returns how long it took until the whole answer was there, in ms. @throws unless it is a success */
   async time(path: string, cookie: string): Promise<number> {
+    if (this.#socket.destroyed) throw new Error(`The connection to ${this.#host} was closed while it was idle.`)
     this.#answer = ''
     const whole = new Promise<void>((resolve, reject) => {
       this.#answered = resolve

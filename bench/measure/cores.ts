@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { findProgram } from '../../test/services/programs.ts'
 
@@ -15,3 +16,17 @@ export function onCore(core: number | 'any', command: readonly [string, ...strin
 export const canPin = !process.argv.includes('--unpinned') && findProgram('taskset') !== null && availableParallelism() > 1
 export const serverCore = 0
 export const loadCore = 1
+
+/** Keeps this process off the servers' core while it loads them itself. */
+export async function onLoadCore<T>(work: () => Promise<T>): Promise<T> {
+  if (!canPin) return await work()
+  const taskset = (...args: string[]) => execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', ...args, String(process.pid)])
+  // "pid 4711's current affinity list: 0,1", a line for each thread, all alike.
+  const before = /: ([\d,-]+)$/m.exec(taskset().toString())![1]!
+  taskset(String(loadCore))
+  try {
+    return await work()
+  } finally {
+    taskset(before)
+  }
+}

@@ -19,6 +19,8 @@ interface Filled {
   /** The put in which its thread ran longest, in ms: of those without a garbage collection, and of those with one. */
   readonly longest: number
   readonly longestCollected: number
+  /** The same of what lies between two puts, in which the store does nothing. */
+  readonly longestBetween: number
   /** How many took more than 5 ms, all counted: of their thread's running, and by the clock. */
   readonly over5: number
   readonly over5ByClock: number
@@ -32,7 +34,8 @@ export const row: Row = {
     'the store as records made after one of the manager’s, every key, hash and mark another. The heap and the buffers after a collection, over ' +
     'those before, less the payload, which is the encoded data and the user’s ID: what the core itself keeps in the head counts as overhead. ' +
     'The longest step is the put in which its thread ran longest while no garbage was collected. Where the clock has more, another thread or ' +
-    'process had the core (V8’s compiler and collectors among them), which is told apart; what other guests of the host take can’t be told from running.',
+    'process had the core (V8’s compiler and collectors among them), which is told apart; what other guests of the host take can’t be told from running. So the ' +
+    'longest step in which the store does nothing is told, too: the making of the record, of which there are as many, each before its put.',
   async run(tell) {
     const findings: Finding[] = []
     for (const { how, sessions, goal } of fillings) {
@@ -55,6 +58,7 @@ export const row: Row = {
           value: filled.longest,
           unit: 'ms',
           goal: { atMost: 5 },
+          bound: { value: filled.longestBetween, of: 'the steps between, without the store' },
           note,
         })
       }

@@ -7,9 +7,19 @@ const few = 100_000
 const many = 10_000_000
 const rounds = 15
 
+/** Those that a server may have instead. */
+const beside = ['sojourn', 'express-session', 'cookie-session', '@fastify/session', 'iron-session'] as const
+
+/** In ms. */
 interface Started {
-  /** From the process's first line, in ms. */
+  /** From the process's first line. */
   readonly start: number
+  /** The part of it until all was imported: of sojourn, or of Node's own modules alone. */
+  readonly import: number
+  /** A second `createSessions()`. */
+  readonly again: number
+  /** The whole process, from its first instruction to its end. */
+  readonly life: number
 }
 
 export const row: Row = {
@@ -18,38 +28,37 @@ export const row: Row = {
   method:
     `Fresh processes, ${rounds} of each kind in turns, medians: from the first line of the program to the end of \`createSessions()\`, the import included; the same with ` +
     `a disk store of ${few.toLocaleString('en')} and of ${many.toLocaleString('en')} sessions, to the end of its first read: what scanned them would take the longer the more ` +
-    'there are. Beside it, what Node takes for its own modules that are needed and V8 to compile the files, none of which runs; the whole life of such a process, and of one that does nothing.',
+    'there are. Then what the first consists of; what Node takes for its own modules and V8 to compile the files is measured in a process in which none of them runs. Then the ' +
+    'libraries beside one another, in processes that have node:http by then: import, and the call that makes the middleware, where it needs no application. Last the whole ' +
+    'life of such a process, over one that does nothing.',
   async run(tell) {
     const folders = [await filledDisk(few, tell), await filledDisk(many, tell)] as const
-    const times = {
-      nothing: [] as number[],
-      compiled: [] as number[],
-      alone: [] as number[],
-      life: [] as number[],
-      few: [] as number[],
-      many: [] as number[],
-    }
+    const nothing: Started[] = []
+    const compiled: Started[] = []
+    const alone: Started[] = []
+    const onFew: Started[] = []
+    const onMany: Started[] = []
+    const libraries = new Map<string, Started[]>(beside.map((library) => [library, []]))
     for (let round = 0; round < rounds; round++) {
-      times.nothing.push((await timed('nothing', [])).life)
-      times.compiled.push((await timed('compile', [], ['--experimental-vm-modules', '--no-warnings'])).start)
-      const { start, life } = await timed('start', [])
-      times.alone.push(start)
-      times.life.push(life)
-      times.few.push((await timed('start', [folders[0]])).start)
-      times.many.push((await timed('start', [folders[1]])).start)
+      nothing.push(await started('nothing', []))
+      compiled.push(await started('compile', [], ['--experimental-vm-modules', '--no-warnings']))
+      alone.push(await started('start', []))
+      onFew.push(await started('start', [folders[0]]))
+      onMany.push(await started('start', [folders[1]]))
+      for (const [library, all] of libraries) all.push(await started('start-beside', [library]))
     }
-    const floor = spreadOf(times.nothing).median
-    const compiled = inMs('Node’s own modules, and V8’s compiling', times.compiled)
-    const growth = pairedRatio(times.many, times.few)
+    const startOf = ({ start }: Started) => start
+    const compiling = inMs('Node’s own modules, and V8’s compiling', compiled, startOf)
+    const growth = pairedRatio(onMany.map(startOf), onFew.map(startOf))
+    const loaded = alone.map((one, round) => one.import - compiled[round]!.start)
     return [
       {
-        ...inMs('import and createSessions()', times.alone),
+        ...inMs('import and createSessions()', alone, startOf),
         goal: { atMost: 15 },
-        bound: { value: compiled.value!, of: 'compiling alone' },
+        bound: { value: compiling.value!, of: 'compiling alone' },
       },
-      compiled,
-      inMs(`the same on disk, and the first read of ${few.toLocaleString('en')}`, times.few),
-      inMs(`the same on disk, and the first read of ${many.toLocaleString('en')}`, times.many),
+      inMs(`the same on disk, and the first read of ${few.toLocaleString('en')}`, onFew, startOf),
+      inMs(`the same on disk, and the first read of ${many.toLocaleString('en')}`, onMany, startOf),
       {
         what: `that of ${many.toLocaleString('en')}`,
         value: growth.median,
@@ -57,23 +66,37 @@ export const row: Row = {
         goal: { atMost: 1.5 },
         spread: [growth.least, growth.most],
       },
+      compiling,
+      inMs('of that, Node’s own modules', compiled, (one) => one.import),
+      inMs('finding, reading and running the files', loaded, (ms) => ms, 'what is left of the import'),
+      inMs(
+        'createSessions()',
+        alone,
+        (one) => one.start - one.import,
+        `${spreadOf(alone.map(({ again }) => again)).median.toFixed(2)} when called a second time: the first has V8 compile what it calls`,
+      ),
+      ...Array.from(libraries, ([library, all]) => inMs(`${library}, where node:http is there`, all, startOf)),
       {
         what: 'the process, over one that does nothing',
-        value: spreadOf(times.life).median - floor,
+        value: medianLife(alone) - medianLife(nothing),
         unit: 'ms',
-        note: `${floor.toFixed(0)} ms for that one`,
+        note: `${medianLife(nothing).toFixed(0)} ms for that one`,
       },
     ]
   },
 }
 
-async function timed(task: string, args: readonly string[], nodeOptions: readonly string[] = []): Promise<{ start: number; life: number }> {
+async function started(task: string, args: readonly string[], nodeOptions: readonly string[] = []): Promise<Started> {
   const began = performance.now()
-  const { start = 0 } = (await runTask(task, args, nodeOptions)) as Partial<Started>
-  return { start, life: performance.now() - began }
+  const told = (await runTask(task, args, nodeOptions)) as Partial<Started>
+  return { start: 0, import: 0, again: 0, ...told, life: performance.now() - began }
 }
 
-function inMs(what: string, times: readonly number[]): Finding {
-  const { median, least, most } = spreadOf(times)
-  return { what, value: median, unit: 'ms', spread: [least, most] }
+function medianLife(all: readonly Started[]): number {
+  return spreadOf(all.map(({ life }) => life)).median
+}
+
+function inMs<One>(what: string, all: readonly One[], of: (one: One) => number, note?: string): Finding {
+  const { median, least, most } = spreadOf(all.map(of))
+  return { what, value: median, unit: 'ms', spread: [least, most], ...(note !== undefined && { note }) }
 }

@@ -39,9 +39,10 @@ export const byPath =
  * Listens, and tells the port to the process that started this one.
  *
  * @param {import('node:http').RequestListener} listener
+ * @param {import('node:http').ServerOptions} [options]
  */
-export function serve(listener) {
-  const server = createServer(listener)
+export function serve(listener, options = {}) {
+  const server = createServer(options, listener)
   server.listen(0, '127.0.0.1', () => told(server))
 }
 

@@ -8,6 +8,9 @@ import { serve, settings } from './work.mjs'
 /** What a handler waits for between reading and writing: a query, or another service. */
 const wait = 10
 
+/** Its connections wait while it is others' turn. */
+const options = { keepAliveTimeout: 600_000 }
+
 const respond = (res, value) => void res.setHeader('Content-Length', 100).end(String(value).padEnd(100))
 
 /** @param {(req: import('node:http').IncomingMessage) => { keys?: Record<string, boolean> }} dataOf */
@@ -25,7 +28,10 @@ const handlerOf = (dataOf) => async (req, res) => {
 }
 
 if (settings.library === 'bare') {
-  serve(handlerOf(() => ({ keys: {} })))
+  serve(
+    handlerOf(() => ({ keys: {} })),
+    options,
+  )
 } else if (settings.library === 'sojourn') {
   const sessions = await sojournSessions(settings)
   serve(
@@ -33,9 +39,10 @@ if (settings.library === 'bare') {
       sessions,
       handlerOf((req) => sessions.of(req).data),
     ),
+    options,
   )
 } else {
   const middleware = await expressSession(settings)
   const handler = handlerOf((req) => req.session)
-  serve((req, res) => middleware(req, res, (error) => void (error ? res.writeHead(500).end(String(error)) : handler(req, res))))
+  serve((req, res) => middleware(req, res, (error) => void (error ? res.writeHead(500).end(String(error)) : handler(req, res))), options)
 }
