@@ -22,8 +22,14 @@ export interface MysqlPool {
 }
 
 export interface MysqlConnection {
-  query(options: MysqlQuery, done: (error: Error | null, result: unknown) => void): unknown
-  execute(options: MysqlQuery, values: (string | number | Buffer | null)[], done: (error: Error | null, result: unknown) => void): unknown
+  /** The options that it has from its pool. */
+  readonly config?: { readonly nestTables?: unknown; readonly typeCast?: unknown }
+  query(query: string | MysqlQuery, done: (error: Error | null, result: unknown) => void): unknown
+  execute(
+    query: string | MysqlQuery,
+    values: (string | number | Buffer | null)[],
+    done: (error: Error | null, result: unknown) => void,
+  ): unknown
   release(): void
   destroy(): void
 }
@@ -250,6 +256,17 @@ interface MysqlAnswer extends Answer {
 
 const inTransaction = 1
 
+/** What rows are asked for by, whatever the pool's own options are. */
+const asRows = { rowsAsArray: true, nestTables: false, typeCast: true } as const
+
+/**
+ * Whether a connection gives the rows that are asked for by itself, or objects of the same values. The driver spreads options that
+ * come with a statement over others: that costs 6 µs there, and 20 more elsewhere, for V8 has no room left for the shapes of other objects.
+ */
+function isPlain({ config }: MysqlConnection): boolean {
+  return config !== undefined && !config.nestTables && config.typeCast === true
+}
+
 /** By a callback: the connections of `mysql2/promise` are made anew each time that one is lent. */
 function ask(connection: MysqlConnection, sql: string, values: readonly Value[]): Promise<MysqlAnswer> {
   return new Promise((resolve, reject) => {
@@ -257,15 +274,15 @@ function ask(connection: MysqlConnection, sql: string, values: readonly Value[])
       if (error !== null && error !== undefined) reject(error)
       else resolve(answerOf(result))
     }
-    // Whatever the pool's own options are.
-    const options = { sql, rowsAsArray: true, nestTables: false, typeCast: true }
-    if (values.length === 0) connection.query(options, done)
-    else connection.execute(options, values as (string | number | Buffer | null)[], done)
+    const query = sql.startsWith('SELECT') && !isPlain(connection) ? { sql, ...asRows } : sql
+    if (values.length === 0) connection.query(query, done)
+    else connection.execute(query, values as (string | number | Buffer | null)[], done)
   })
 }
 
 function answerOf(result: unknown): MysqlAnswer {
-  if (Array.isArray(result)) return { rows: result as Row[], changes: 0 }
+  if (Array.isArray(result))
+    return { rows: result.map((row: object) => (Array.isArray(row) ? row : Object.values(row)) as Row), changes: 0 }
   const { affectedRows, serverStatus } = result as { readonly affectedRows: number; readonly serverStatus?: number }
   return { rows: [], changes: affectedRows, isInTransaction: ((serverStatus ?? 0) & inTransaction) !== 0 }
 }

@@ -34,10 +34,11 @@ const kinds = {
             mysqlPool.pool.getConnection((error, connection) => {
               if (error !== null) return done(error, connection)
               done(null, {
-                query: (options, answered) => connection.query(options, answered),
-                execute: (options, values, answered) => {
-                  if (reads.test(options.sql)) sent.mysql++
-                  return connection.execute(options, values, answered)
+                config: connection.config,
+                query: (query, answered) => connection.query(query as string, answered),
+                execute: (query, values, answered) => {
+                  if (reads.test(query as string)) sent.mysql++
+                  return connection.execute(query as string, values, answered)
                 },
                 release: () => connection.release(),
                 destroy: () => connection.destroy(),

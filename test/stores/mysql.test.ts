@@ -45,8 +45,11 @@ const watched: MysqlPool = {
           }
         }
         done(null, {
-          query: (options, answered) => connection.query(options, noted({ sql: options.sql, values: [] }, answered)),
-          execute: (options, values, answered) => connection.execute(options, values, noted({ sql: options.sql, values }, answered)),
+          config: connection.config,
+          // With these options of the pool's, all statements are asked for by their text alone.
+          query: (query, answered) => connection.query(query as string, noted({ sql: query as string, values: [] }, answered)),
+          execute: (query, values, answered) =>
+            connection.execute(query as string, values, noted({ sql: query as string, values }, answered)),
           release: () => connection.release(),
           destroy: () => connection.destroy(),
         })
@@ -127,6 +130,9 @@ describe('MySQL’s own ways', () => {
     ['matched rows are counted', { flags: ['+FOUND_ROWS'] }, counting],
     ['numbers come as texts', { supportBigNumbers: true, bigNumberStrings: true }, reading],
     ['rows come as arrays', { rowsAsArray: true, namedPlaceholders: true }, reading],
+    ['rows come as arrays, and are read in another way', { rowsAsArray: true, typeCast: () => 'another' }, reading],
+    ['rows come as a table’s', { nestTables: true }, reading],
+    ['values come as they are', { typeCast: false }, reading],
     ['the connections’ character set is Latin-1', { charset: 'latin1_swedish_ci' }, reading],
   ] satisfies [string, PoolOptions, RegExp][])('the contract holds where %s', { timeout: 60_000 }, async (_, options, chosen) => {
     await poolWith(options, async (_, other) => {

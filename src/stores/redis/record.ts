@@ -29,6 +29,7 @@ export function encodeVersion(version: number): string {
 
 /** Exact for any string, halves of surrogate pairs included, and ASCII. */
 export function encodeUser(userId: string | null): string {
+  if (userId === null) return 'null'
   return JSON.stringify(userId).replace(/[\x7f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
