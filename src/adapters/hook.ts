@@ -139,15 +139,11 @@ function holdBack(res: NodeResponse, methods: Methods, looks: Looks): void {
   res.setHeader = methods.setHeader
   res.appendHeader = methods.appendHeader
   res.removeHeader = methods.removeHeader
-  if (hasImplicitHeader(res)) res._implicitHeader = methods._implicitHeader
+  const { _implicitHeader } = methods
+  if ('_implicitHeader' in res) Object.assign(res, { _implicitHeader })
   // One by one: `defineProperties` takes twice as long.
   Object.defineProperty(res, 'headersSent', looks.headersSent)
   Object.defineProperty(res, 'writableEnded', looks.writableEnded)
-}
-
-/** Those of http2 make their heads otherwise. */
-function hasImplicitHeader(res: NodeResponse): res is NodeResponse & { _implicitHeader: () => void } {
-  return '_implicitHeader' in res
 }
 
 /**

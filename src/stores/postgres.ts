@@ -44,7 +44,11 @@ export interface PostgresClient {
   /** 'I' outside a transaction, 'T' within one, 'E' within one that failed. Newer versions of pg tell it. */
   getTransactionStatus?(): string | null
   readonly binary?: boolean
-  query(query: PostgresQuery, done: (error: Error | null, result: PostgresResult | PostgresResult[]) => void): void
+  query(
+    query: PostgresQuery,
+    values: readonly Value[],
+    done: (error: Error | null, result: PostgresResult | PostgresResult[]) => void,
+  ): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
   on(event: 'notification', listener: (message: PostgresNotification) => void): unknown
@@ -60,7 +64,6 @@ export interface PostgresNotification {
 export interface PostgresQuery {
   readonly text: string
   readonly name?: string | undefined
-  readonly values?: readonly Value[] | undefined
   readonly rowMode: 'array'
   readonly types: { getTypeParser(oid: number): (value: never) => unknown }
 }
@@ -142,7 +145,7 @@ class Postgres implements Dialect {
 
   readonly #pool: PostgresPool
   readonly #end: (() => Maybe<unknown>) | undefined
-  readonly #names = new Map<string, string>()
+  readonly #prepared = new Map<string, PostgresQuery>()
   readonly #channel: string
   readonly #announcer: Announcer
   #tells: boolean
@@ -201,12 +204,12 @@ FROM touch WHERE kept.id = touch.id AND ${lands}`
       givenUp.addEventListener('abort', close)
       try {
         givenUp.throwIfAborted()
-        await ask(client, `LISTEN "${this.#channel}"`)
+        await ask(client, queryOf(`LISTEN "${this.#channel}"`))
       } catch (error) {
         close()
         throw error
       }
-      return { ping: () => ask(client, 'SELECT 1'), close }
+      return { ping: () => ask(client, queryOf('SELECT 1')), close }
     }
   }
 
@@ -292,7 +295,7 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
       }
       client.on('error', ignore)
       done(null, {
-        query: (text, values) => (values.length === 0 ? ask(client, text) : ask(client, text, this.#nameOf(text), values)),
+        query: (text, values) => (values.length === 0 ? ask(client, queryOf(text)) : ask(client, this.#prepare(text), values)),
         release: (broken) => {
           client.off('error', ignore)
           client.release(broken)
@@ -311,18 +314,26 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT 
   }
 
   /** Prepared statements have names, by which two stores on one pool must not take each other's. */
-  #nameOf(text: string): string {
-    let name = this.#names.get(text)
-    if (name === undefined) this.#names.set(text, (name = `sojourn_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`))
-    return name
+  #prepare(text: string): PostgresQuery {
+    let query = this.#prepared.get(text)
+    if (query === undefined) {
+      query = queryOf(text, `sojourn_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`)
+      this.#prepared.set(text, query)
+    }
+    return query
   }
 }
 
+/** In arrays: for a row as an object pg makes a new shape with each answer. */
+function queryOf(text: string, name?: string): PostgresQuery {
+  return { text, name, rowMode: 'array', types }
+}
+
 /** By a callback: pg's promises would be two more for each statement. */
-function ask(client: PostgresClient, text: string, name?: string, values?: readonly Value[]): Promise<Answer> {
+function ask(client: PostgresClient, query: PostgresQuery, values: readonly Value[] = []): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // In arrays: for a row as an object pg makes a new shape with each answer.
-    client.query({ text, name, values, rowMode: 'array', types }, (error, result) => {
+    // pg copies what is an object's own, one descriptor after the other: 5 µs for these, and none for what it inherits.
+    client.query(Object.create(query) as PostgresQuery, values, (error, result) => {
       if (error !== null && error !== undefined) return reject(error)
       const { rows, rowCount } = Array.isArray(result) ? result.at(-1)! : result
       resolve({ rows, changes: rowCount ?? 0 })

@@ -37,9 +37,10 @@ const watched: PostgresPool = {
     pool.connect((error, client) => {
       if (client === undefined) return done(error, client)
       done(undefined, {
-        query(query, answered) {
-          sent.push({ sql: query.text, values: query.values ?? [] })
-          client.query({ ...query, values: [...(query.values ?? [])] }, (failure: Error | null, result) => {
+        query(query, values, answered) {
+          sent.push({ sql: query.text, values })
+          // pg's types know this call without a callback alone.
+          client.query(query as unknown as string, [...values], (failure: Error | null, result) => {
             if (failure) thrown.push(failure)
             answered(failure, result)
           })

@@ -130,9 +130,13 @@ export function serverCases(
       }
       expect(performance.now() - began).toBeLessThan(3000)
       for (const record of records) {
-        const { version } = (await timedStore.get(record.id))!
-        expect([record.version, record.version + 1]).toContain(version)
-        expect(await timedStore.put(after(record, { version: version + 1 }), version)).toBe(true)
+        // A put that was given up may land in between, since it had been sent.
+        const goesOn = async () => {
+          const { version } = (await timedStore.get(record.id))!
+          expect([record.version, record.version + 1]).toContain(version)
+          return await timedStore.put(after(record, { version: version + 1 }), version)
+        }
+        expect((await goesOn()) || (await goesOn())).toBe(true)
       }
       expect(await connections()).toBeLessThanOrEqual(10)
     },
