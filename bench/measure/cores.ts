@@ -23,8 +23,8 @@ export async function onLoadCore<T>(work: () => Promise<T>): Promise<T> {
   const taskset = (...args: string[]) => execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', ...args, String(process.pid)])
   // "pid 4711's current affinity list: 0,1", a line for each thread, all alike.
   const before = /: ([\d,-]+)$/m.exec(taskset().toString())![1]!
-  taskset(String(loadCore))
   try {
+    taskset(String(loadCore))
     return await work()
   } finally {
     taskset(before)

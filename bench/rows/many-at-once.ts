@@ -7,8 +7,8 @@ import { Visitor } from '../measure/visitor.ts'
 import type { Finding, Row } from '../row.ts'
 
 const writers = 200
-/** Of all servers in turns. The first ones warm them up, and do not count. */
 const rounds = 25
+/** As many before them, which do not count. */
 const warmUp = 40
 /** After its round one writer goes on alone, so many times. */
 const alone = 100
@@ -19,9 +19,9 @@ export const row: Row = {
   name: 'many-at-once',
   title: 'One session, 200 writers at once',
   method:
-    `${writers} requests of one session at once, over as many connections to one node:http server, ${rounds} times with a new session each, the servers in turns: each request adds a key of its own to ` +
+    `${writers} requests of one session at once, over as many connections to one node:http server, ${rounds} times with a new session each, the servers in turns, each turn begun by as many that do not count: each request adds a key of its own to ` +
     `the session after it has waited 10 ms, as for a query. Then the keys that are there are counted. Then one writer goes on alone, ${alone} times, and in each round the p99 of ` +
-    "the many is compared with its; medians of the rounds. The client has the core that the server does not have, writes the bytes of its requests and does nothing else: node:http's own takes more " +
+    "the many is compared with its; medians of the rounds. The client is on the load generator's core, writes the bytes of its requests and does nothing else: node:http's own takes more " +
     'of a processor for 200 requests than a server without sessions, and would measure itself.',
   async run(tell) {
     return await withDatabase('redis', tell, async (url) => {
@@ -32,8 +32,9 @@ export const row: Row = {
       const ofBoth = stores.flatMap(({ name, settings }) =>
         ['sojourn', 'express-session'].map((library) => ({ name: `${library}, ${name}`, library, settings })),
       )
-      const entrants = await Promise.all([{ name: bare, library: 'bare', settings: {} }, ...ofBoth].map(entrantOf))
+      const entrants: Entrant[] = []
       try {
+        for (const one of [{ name: bare, library: 'bare', settings: {} }, ...ofBoth]) entrants.push(await entrantOf(one))
         await onLoadCore(async () => await inTurns(entrants, tell))
       } finally {
         for (const entrant of entrants) await leave(entrant)
@@ -64,8 +65,13 @@ interface Round {
 
 async function entrantOf({ name, library, settings }: { name: string; library: string; settings: object }): Promise<Entrant> {
   const server = await Server.start({ program: 'writers', settings: { library, ...settings, counted: true } })
-  const connections = await Promise.all(Array.from({ length: writers }, async () => await Connection.open(server.origin)))
-  return { name, library, server, connections, rounds: [] }
+  try {
+    const connections = await Promise.all(Array.from({ length: writers }, async () => await Connection.open(server.origin)))
+    return { name, library, server, connections, rounds: [] }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
 }
 
 async function leave({ server, connections }: Entrant): Promise<void> {
@@ -75,11 +81,11 @@ async function leave({ server, connections }: Entrant): Promise<void> {
 
 async function inTurns(entrants: readonly Entrant[], tell: (line: string) => void): Promise<void> {
   tell('  warming up')
-  for (const entrant of entrants) for (let round = 0; round < warmUp; round++) await burst(entrant, 20)
+  for (let round = 0; round < warmUp; round++) for (const entrant of entrants) await burst(entrant, 20)
   for (let round = 1; round <= rounds; round++) {
     tell(`  round ${round} of ${rounds}`)
     for (const entrant of entrants) {
-      // What the others' turns have pushed out of the processor's caches comes back.
+      // What others have pushed out of the processor's caches comes back.
       await burst(entrant, 0)
       entrant.rounds.push(await burst(entrant, alone))
     }

@@ -12,7 +12,7 @@ const beside = ['sojourn', 'express-session', 'cookie-session', '@fastify/sessio
 
 /** In ms. */
 interface Started {
-  /** From the process's first line. */
+  /** What was started, the import counted in. */
   readonly start: number
   /** The part of it until all was imported: of sojourn, or of Node's own modules alone. */
   readonly import: number
@@ -28,7 +28,7 @@ export const row: Row = {
   method:
     `Fresh processes, ${rounds} of each kind in turns, medians: from the first line of the program to the end of \`createSessions()\`, the import included; the same with ` +
     `a disk store of ${few.toLocaleString('en')} and of ${many.toLocaleString('en')} sessions, to the end of its first read: what scanned them would take the longer the more ` +
-    'there are. Then what the first consists of; what Node takes for its own modules and V8 to compile the files is measured in a process in which none of them runs. Then the ' +
+    'there are. Then what the first consists of; what Node takes for its own modules, and V8 to compile sojourn’s files, is measured in a process in which none of these runs. Then the ' +
     'libraries beside one another, in processes that have node:http by then: import, and the call that makes the middleware, where it needs no application. Last the whole ' +
     'life of such a process, over one that does nothing.',
   async run(tell) {
@@ -88,8 +88,8 @@ export const row: Row = {
 
 async function started(task: string, args: readonly string[], nodeOptions: readonly string[] = []): Promise<Started> {
   const began = performance.now()
-  const told = (await runTask(task, args, nodeOptions)) as Partial<Started>
-  return { start: 0, import: 0, again: 0, ...told, life: performance.now() - began }
+  const told = (await runTask(task, args, nodeOptions)) as Omit<Started, 'life'>
+  return { ...told, life: performance.now() - began }
 }
 
 function medianLife(all: readonly Started[]): number {

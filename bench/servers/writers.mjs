@@ -9,7 +9,7 @@ import { serve, settings } from './work.mjs'
 const wait = 10
 
 /** Its connections wait while it is others' turn. */
-const options = { keepAliveTimeout: 600_000 }
+const options = { keepAliveTimeout: 600_000, headersTimeout: 0 }
 
 const respond = (res, value) => void res.setHeader('Content-Length', 100).end(String(value).padEnd(100))
 

@@ -5,7 +5,8 @@
 const libraries = {
   async sojourn() {
     const { createSessions } = await import('../../dist/index.js')
-    return createSessions()
+    const { session } = await import('../../dist/adapters/express.js')
+    return session(createSessions())
   },
   async 'express-session'() {
     const { default: session } = await import('express-session')
@@ -21,6 +22,6 @@ const libraries = {
 
 await import('node:http')
 const began = performance.now()
-await libraries[process.argv[2] ?? '']?.()
+await libraries[process.argv[2] ?? '']()
 console.log(JSON.stringify({ start: performance.now() - began }))
 process.exit()

@@ -1,6 +1,6 @@
 import { MongoClient } from 'mongodb'
 import { createPool } from 'mysql2/promise'
-import { Pool } from 'pg'
+import { Pool, type QueryConfig } from 'pg'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Call } from '../../src/core/call.ts'
@@ -55,10 +55,9 @@ const kinds = {
           postgresPool.connect((error, client) => {
             if (client === undefined) return done(error, client)
             done(undefined, {
-              query(query, values, answered) {
+              query(query, answered) {
                 if (reads.test(query.text)) sent.postgres++
-                // pg's types know this call without a callback alone.
-                client.query(query as unknown as string, [...values], (failure: Error | null, result) => answered(failure, result))
+                client.query(query as unknown as QueryConfig, (failure: Error | null, result) => answered(failure, result))
               },
               on: client.on.bind(client),
               off: (event, listener) => client.off(event, listener),

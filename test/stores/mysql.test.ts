@@ -129,8 +129,9 @@ describe('MySQL’s own ways', () => {
     ['changed rows are counted', { flags: ['-FOUND_ROWS'] }, counting],
     ['matched rows are counted', { flags: ['+FOUND_ROWS'] }, counting],
     ['numbers come as texts', { supportBigNumbers: true, bigNumberStrings: true }, reading],
+    // Before the next: the driver keeps how it read the same columns with the same options.
+    ['the application reads values in its own way', { typeCast: () => 'another' }, reading],
     ['rows come as arrays', { rowsAsArray: true, namedPlaceholders: true }, reading],
-    ['rows come as arrays, and are read in another way', { rowsAsArray: true, typeCast: () => 'another' }, reading],
     ['rows come as a table’s', { nestTables: true }, reading],
     ['values come as they are', { typeCast: false }, reading],
     ['the connections’ character set is Latin-1', { charset: 'latin1_swedish_ci' }, reading],

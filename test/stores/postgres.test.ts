@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { Pool, type PoolConfig } from 'pg'
+import { Pool, type PoolConfig, type QueryConfig } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/store.ts'
 import { postgres, type PostgresPool, schema } from '../../src/stores/postgres.ts'
@@ -37,10 +37,9 @@ const watched: PostgresPool = {
     pool.connect((error, client) => {
       if (client === undefined) return done(error, client)
       done(undefined, {
-        query(query, values, answered) {
-          sent.push({ sql: query.text, values })
-          // pg's types know this call without a callback alone.
-          client.query(query as unknown as string, [...values], (failure: Error | null, result) => {
+        query(query, answered) {
+          sent.push({ sql: query.text, values: query.values ?? [] })
+          client.query(query as unknown as QueryConfig, (failure: Error | null, result) => {
             if (failure) thrown.push(failure)
             answered(failure, result)
           })

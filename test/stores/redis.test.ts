@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { createClient, createSentinel } from 'redis'
+import { createClient, createClientPool, createSentinel, RESP_TYPES } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionRecord, Store } from '../../src/core/store.ts'
 import { redis, type RedisClient } from '../../src/stores/redis.ts'
@@ -84,6 +84,33 @@ describe('a Redis store', () => {
     for (const record of [anonymous, user]) await expect(redis(one).put(record, 0, { signal: gave })).rejects.toThrow('given up')
     expect(await client.keys('*')).toEqual([])
     one.disconnect()
+  })
+
+  test('reads text, whatever types the application has its client map replies to', async () => {
+    const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer }
+    const mapped = createClient({ url: server.url, commandOptions: { typeMapping } })
+    const pool = createClientPool({ url: server.url, commandOptions: { typeMapping } })
+    await Promise.all([mapped.connect(), pool.connect()])
+    try {
+      const clients = {
+        mapped,
+        'mapped, and given another option': mapped.withCommandOptions({ timeout: 500 }),
+        'mapped later': client.withTypeMapping(typeMapping),
+        pool,
+        'pool, and given another option': pool.withCommandOptions({ timeout: 500 }),
+        'with options of another kind': client.withCommandOptions({ timeout: 500 }),
+      }
+      const record = newRecord({ userId: 'ada' })
+      await store.put(record, 0)
+      for (const [name, other] of Object.entries(clients)) {
+        const there = redis(other)
+        expect(await there.get(record.id), name).toEqual(record)
+        expect(await collect(there.list('ada')), name).toEqual([record])
+      }
+    } finally {
+      mapped.destroy()
+      await pool.close()
+    }
   })
 
   test('two stores of different prefixes see nothing of each other', async () => {
