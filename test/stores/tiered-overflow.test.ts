@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Maybe, SessionRecord, Store, Touch } from '../../src/core/store.ts'
+import type { Maybe, SessionRecord, Store, Swept, Touch } from '../../src/core/store.ts'
 import { createSessions } from '../../src/sessions.ts'
 import { disk } from '../../src/stores/disk.ts'
 import { memory } from '../../src/stores/memory.ts'
@@ -159,6 +159,36 @@ describe('a store that overflows', () => {
     expect(idsOf(await sweepAll(store, start + 2 * hour, 7))).toEqual(idsOf(records))
     expect(await sweepAll(store, start + 3 * hour)).toEqual([])
     expect(await sessionsOf(next)).toEqual([])
+  })
+
+  test.each([
+    ['comes upon a copy before it is removed', 20, 0],
+    ['removed a copy, and answers when that was to be removed as well', 0, 20],
+  ])('tells of what expired here once, where a sweep at the same moment %s', async (_, beforeDelete, afterSweep) => {
+    class Late extends Kept {
+      override async delete(id: string): Promise<boolean> {
+        await pause(beforeDelete)
+        return await super.delete(id)
+      }
+      override async sweep(now: number, limit: number): Promise<Swept> {
+        const swept = await super.sweep(now, limit)
+        await pause(afterSweep)
+        return swept
+      }
+    }
+    const data = memory()
+    const store = overflow(new Late(data), 1e6, 1)
+    const records = await insertMany(store, 10, () => ({ expiresAt: start + hour }))
+    const last = await insertMany(store, 10, () => ({ expiresAt: start + hour + 10 }))
+    await expect.poll(async () => (await collect(data.list())).length, { timeout: 5000 }).toBe(21)
+    // The first finds all in memory that has expired, and the second nothing there; then time goes on.
+    const first = store.sweep(start + hour, 100)
+    const second = store.sweep(start + hour, 100)
+    const third = store.sweep(start + 2 * hour, 100)
+    const all = (await Promise.all([first, second, third])).flatMap(({ removed }) => removed)
+    expect(idsOf(all)).toEqual(idsOf([...records, ...last]))
+    expect(await collect(data.list())).toHaveLength(1)
+    expect(await sweepAll(store, start + 3 * hour)).toEqual([])
   })
 
   test('lists each session once, with its newest state, while sessions move to and fro', async () => {

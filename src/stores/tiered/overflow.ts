@@ -27,6 +27,8 @@ export class Overflow implements Store {
   readonly #memory: PromptStore
   readonly #saver: Saver
   readonly #claim: Claim
+  /** What expired here and is told of for that, for as long as a sweep of `next` that has begun may have met its copy. */
+  readonly #told = new Map<string, Promise<unknown>>()
   /** The reads of `next` that bring a session here. */
   readonly #loads = new Map<string, Promise<SessionRecord | null>>()
   /** Null once `next` is ours. */
@@ -202,7 +204,7 @@ export class Overflow implements Store {
   /** Whether a record that `next` removed, since it had expired there, is one that lives on here: then it has to be brought there anew. */
   #isGone(id: string): boolean {
     this.#loads.delete(id)
-    if (this.#here(id) === null) return true
+    if (this.#here(id) === null) return !this.#told.has(id)
     const resident = this.#saver.changed(id)
     resident.stored = 0
     return false
@@ -213,11 +215,22 @@ export class Overflow implements Store {
     const resident = this.#saver.residents.find(id)
     if (resident === undefined) return
     if (resident.stored === 0 && resident.work === null) return this.#saver.residents.remove(resident)
-    await this.#saver.alone(id, async (one) => {
+    const removal = this.#saver.alone(id, async (one) => {
       this.#saver.residents.saved(one)
       await this.#next.delete(id)
       one.stored = 0
     })
+    this.#told.set(id, removal)
+    const forget = (): void => {
+      if (this.#told.get(id) === removal) this.#told.delete(id)
+    }
+    try {
+      await removal
+    } catch (error) {
+      forget() // Nobody is told by this sweep: whichever meets the copy tells of it.
+      throw error
+    }
+    void this.#saver.sweepsOver().then(forget)
   }
 
   close(): Promise<void> {

@@ -116,6 +116,11 @@ export class Saver {
     }
   }
 
+  /** Resolves when all sweeps of `next` are over that have begun by now. */
+  async sweepsOver(): Promise<void> {
+    await Promise.all(Array.from(this.#sweeps, async ({ done }) => await settled(done)))
+  }
+
   changed(id: string): Resident {
     const resident = this.residents.find(id) ?? this.residents.add(id, 0, 0)
     this.residents.changed(resident, performance.now())
