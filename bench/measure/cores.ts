@@ -17,7 +17,7 @@ export const canPin = !process.argv.includes('--unpinned') && findProgram('tasks
 export const serverCore = 0
 export const loadCore = 1
 
-/** Keeps this process off the servers' core while it loads them itself. */
+/** Keeps this process, and what it starts, off the servers' core for as long as it loads them itself, or starts what they depend on. */
 export async function onLoadCore<T>(work: () => Promise<T>): Promise<T> {
   if (!canPin) return await work()
   const taskset = (...args: string[]) => execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', ...args, String(process.pid)])

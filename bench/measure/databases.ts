@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { type Kind as ServiceKind, service } from '../../test/services/service.ts'
-import { canPin, loadCore } from './cores.ts'
+import { onLoadCore } from './cores.ts'
 
 /** The databases that are measured, and the kind of private server that stands for each. */
 export const databases = {
@@ -19,25 +18,13 @@ export const versions = new Set<string>()
 /** Starts a private server, that does not wait for a disk, and ends it after the work. It shares the load generator's core. */
 export async function withDatabase<T>(database: Database, tell: (line: string) => void, work: (url: string) => Promise<T>): Promise<T> {
   tell(`  starting ${databases[database].name}`)
-  const server = await besideTheLoad(async () => await service(databases[database].kind, { isDurable: false }))
+  // What is started meanwhile inherits the core.
+  const server = await onLoadCore(async () => await service(databases[database].kind, { isDurable: false }))
   versions.add(server.version)
   tell(`  ${server.version}`)
   try {
     return await work(server.url)
   } finally {
     await server.stop()
-  }
-}
-
-/** What is started meanwhile inherits the core that this process is on. */
-async function besideTheLoad<T>(start: () => Promise<T>): Promise<T> {
-  if (!canPin) return await start()
-  const affinity = (...args: string[]) => execFileSync('taskset', [...args, String(process.pid)], { encoding: 'utf8' })
-  const before = affinity('-cp').split(': ').at(-1)!.trim()
-  affinity('-cp', String(loadCore))
-  try {
-    return await start()
-  } finally {
-    affinity('-cp', before)
   }
 }

@@ -76,8 +76,7 @@ function isUnmapped(client: NodeRedisClient): boolean {
   // A pool's options are not those of its clients.
   if (typeof client.isReady !== 'boolean') return false
   const { _commandOptions: own, _self: origin } = client as { readonly _commandOptions?: unknown; readonly _self?: NodeRedisClient }
-  const isMapped = (options: unknown) => typeof options !== 'object' || options === null || 'typeMapping' in options
-  if (isMapped(own)) return false
+  if (typeof own !== 'object' || own === null || 'typeMapping' in own) return false
   return origin === undefined || origin === client || isUnmapped(origin)
 }
 
