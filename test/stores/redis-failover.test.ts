@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { SessionRecord } from '../../src/core/store.ts'
 import { TimedStore } from '../../src/core/timed-store.ts'
 import { redis } from '../../src/stores/redis.ts'
@@ -45,6 +45,27 @@ describe.each(Object.entries(clusters).filter(([name]) => !name.includes('RESP')
         expect(ids).toEqual(before.flatMap(({ id, userId }) => (userId === user ? [id] : [])).sort())
       }
       for (const record of before) expect(await store.put({ ...record, version: 1001 }, 1000)).toBe(true)
+      await close()
+      await cluster.stop()
+    },
+    startTimeout,
+  )
+
+  test(
+    'loses a primary while nobody asks: its sessions are found with the replica that has taken over',
+    async () => {
+      const cluster = await service('redis-cluster')
+      const { client, close } = await open(cluster.url)
+      const store = new TimedStore(redis(client), limit)
+      const before = Array.from({ length: 50 }, (): SessionRecord => newRecord({ data: 'before' }))
+      for (const record of before) expect(await store.put(record, 0)).toBe(true)
+      await sleep(200)
+      await cluster.nodes[0]!.kill()
+      await sleep(4000)
+
+      for (const record of before) {
+        await vi.waitFor(async () => expect(await store.get(record.id)).toEqual(record), { timeout: 3000, interval: 100 })
+      }
       await close()
       await cluster.stop()
     },

@@ -16,6 +16,9 @@ export interface Seen {
   longestGap: number
 }
 
+// No outage of a test is as long.
+const patience = 30_000
+
 /**
  * Writers, each of whom counts up the data of a session of its own by compare-and-swap, for as long as `goes` says. One whose
  * write fails reads what is there, as the core does, and goes on from that.
@@ -58,11 +61,11 @@ export async function countUp(store: Store, writers: number, goes: () => boolean
   }
 
   async function readAgain(id: string): Promise<SessionRecord | null> {
-    for (;;) {
+    for (const began = performance.now(); performance.now() - began < patience; await sleep(20)) {
       const stored = await attempt(async () => await store.get(id, { fresh: true }))
       if (stored !== undefined) return stored
-      await sleep(20)
     }
+    throw new Error(`A session could not be read for ${patience / 1000} s: the store does not go on. So far ${told(seen)}`)
   }
 
   async function attempt<T>(verb: () => Promise<T>): Promise<T | undefined> {

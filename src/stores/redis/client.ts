@@ -133,6 +133,7 @@ class NodeRedisNodes implements Commands {
 class IoRedis implements Commands {
   readonly #client: IoRedisClient
   #wasReady = false
+  #lookedAt = -Infinity
 
   constructor(client: IoRedisClient) {
     checkOptions(client)
@@ -145,8 +146,25 @@ class IoRedis implements Commands {
     const { status } = this.#client
     if (status === 'ready') this.#wasReady = true
     else if (this.#wasReady || !connects.has(status)) throw away()
-    // iovalkey finds a command's keys, and so the node, by its name in small letters alone.
-    return await this.#client.call(command!.toLowerCase(), args)
+    try {
+      // iovalkey finds a command's keys, and so the node, by its name in small letters alone.
+      return await this.#client.call(command!.toLowerCase(), args)
+    } catch (error) {
+      this.#lookForPrimary(error)
+      throw error
+    }
+  }
+
+  /**
+   * A cluster's client learns that a replica has taken over when it sends a command again (`retryDelayOnFailover`), which it must not here,
+   * or when another node says that the cluster is down. Where nothing was asked meanwhile, iovalkey asks a primary that is gone for ever.
+   */
+  #lookForPrimary(error: unknown): void {
+    const client = this.#client as { readonly refreshSlotsCache?: () => void }
+    const isAnswer = error instanceof Error && error.name === 'ReplyError'
+    if (isAnswer || typeof client.refreshSlotsCache !== 'function' || performance.now() - this.#lookedAt < 500) return
+    this.#lookedAt = performance.now()
+    client.refreshSlotsCache()
   }
 }
 
