@@ -14,7 +14,7 @@ interface Participant {
   readonly keeps?: 'nothing' | 'text' | 'server' | 'client'
   /** What its clients say of themselves, beside the cookie. @default nothing */
   readonly headers?: Readonly<Record<string, string>>
-  /** How many requests of each kind it answers before it is as fast as it will be, where two seconds may not do: for half a minute at most. */
+  /** How many requests of each kind it answers before it is as fast as it will be, where four seconds may not do: for half a minute at most. */
   readonly warmUp?: number
 }
 
@@ -106,7 +106,8 @@ async function start(entrant: Entrant, core: number | 'any' | undefined): Promis
 }
 
 async function warmUp(runner: Runner, kind: Kind): Promise<void> {
-  let { requests } = await give(runner, kind, 2)
+  // A server over a database's driver took twice as long for a request after two seconds as after six.
+  let { requests } = await give(runner, kind, 4)
   // Compilers count.
   for (let times = 1; requests < (runner.entrant.warmUp ?? 0) && times < 15; times++) requests += (await give(runner, kind, 2)).requests
 }
