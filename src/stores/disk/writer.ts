@@ -7,23 +7,22 @@ import type { Room } from './room.ts'
 /** One change of a record and its index entries: all of it lands, or nothing. */
 export interface Write {
   readonly id: string
-  /** Lands only on the record with this stamp; null: only where no record is. */
-  readonly over: number | null
   /** The stamp that it leaves; null where it leaves no record, or another's. */
   readonly stamp: number | null
   /** How many bytes it writes, and by how many the sessions become larger. */
   readonly bytes: number
   readonly growth: number
-  /** Queues the puts and removals. lmdb runs them on a thread of its own, if the condition holds there. */
-  readonly apply: () => void
+  /** Queues it with lmdb, which runs it on a thread of its own, if its condition holds there. */
+  readonly send: () => Sent
 }
+
+/** False where the condition did not hold. */
+export type Sent = Promise<boolean> & { readonly flushed?: Promise<unknown> }
 
 interface Waiting {
   readonly write: Write
   readonly resolve: (landed: boolean) => void
 }
-
-type Sent = Promise<boolean> & { readonly flushed?: Promise<unknown> }
 
 // With the pages that even a small write makes lmdb write anew.
 function bytesOf(write: Write): number {
@@ -31,7 +30,7 @@ function bytesOf(write: Write): number {
 }
 
 /**
- * Sends writes to lmdb as its native conditional batches.
+ * Sends writes to lmdb as its native conditional puts and batches.
  *
  * The alternative, callbacks in `transaction()`, commits as many a second (24,000 with 32 at once, one process), but waits for
  * the event loop while it holds the lock that all processes write under, so that one busy process would stop the others; and
@@ -171,10 +170,9 @@ export class Writer {
     return true
   }
 
-  #send({ id, over, apply }: Write): Promise<boolean> {
+  #send(write: Write): Promise<boolean> {
     try {
-      const { sessions } = this.#environment
-      const sent: Sent = over === null ? sessions.ifNoExists(id, apply) : sessions.ifVersion(id, over, apply)
+      const sent = write.send()
       // lmdb 3.5 answers when a commit is flushed, whatever its README says. Another may answer when it is visible.
       return this.#flush ? sent.then(async (landed) => landed && (await sent.flushed, true)) : sent
     } catch (error) {
