@@ -6,7 +6,7 @@ import { type Environment, openEnvironment } from './disk/environment.ts'
 import { expiryKey, idOfExpiryKey, userKey } from './disk/keys.ts'
 import { OpeningStore } from './disk/opening.ts'
 import { Reader } from './disk/reader.ts'
-import { dataBytesOf, decode, encode, headOf, isRecord, retimed, stampOf, type Stored, storedOf } from './disk/record.ts'
+import { dataBytesOf, decode, encode, headOf, isRecord, retimed, type Stored, storedOf } from './disk/record.ts'
 import { Room } from './disk/room.ts'
 import { type Sent, Writer } from './disk/writer.ts'
 
@@ -90,10 +90,8 @@ class DiskStore implements Store {
     reader.refresh()
     const bytes = reader.record('get', id)
     if (bytes === undefined) return null
-    const record = decode(id, bytes)
-    const { version, expiresAt, userId } = record
-    this.#lastRead = { id, stored: { stamp: stampOf(bytes), version, expiresAt, userId, dataBytes: dataBytesOf(bytes) } }
-    return record
+    this.#lastRead = { id, stored: storedOf(bytes) }
+    return decode(id, bytes)
   }
 
   put(record: SessionRecord, expected: number): Maybe<boolean> {
@@ -193,11 +191,24 @@ class DiskStore implements Store {
       const send = () => (isAlone ? put(before.stamp) : this.#onlyOver(id, before?.stamp ?? null, apply))
       // A put that adds no data, such as one that ends a session, must not fail for want of room.
       const growth = before === null ? bytes.length + indexBytes : dataBytesOf(bytes) - before.dataBytes
-      if (await this.#writer.write('put', { id, stamp, bytes: bytes.length, growth, send })) return true
+      try {
+        if (await this.#writer.write('put', { id, stamp, bytes: bytes.length, growth, send })) return true
+      } catch (error) {
+        // Room is asked for before lmdb compares: what would not have landed with room either was not refused for want of it.
+        if (isFull(error) && this.#isOver('put', id, expected)) return false
+        throw error
+      }
       stored = storedOf(this.#open('put').recordAgain('put', id, before?.stamp ?? null))
       // A touch changes the stamp and not the version: then this goes over what the touch left.
     } while (versionOf(stored) === expected)
     return false
+  }
+
+  /** Whether another version than this is there. */
+  #isOver(verb: string, id: string, version: number): boolean {
+    const reader = this.#open(verb)
+    reader.refresh()
+    return versionOf(storedOf(reader.record(verb, id))) !== version
   }
 
   async #touch({ id, version, lastSeenAt, expiresAt }: Touch): Promise<void> {
@@ -279,6 +290,10 @@ class DiskStore implements Store {
       `The store ${this.name} was asked to ${verb} after it was closed. Close it when the last request has been answered.`,
     )
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof SojournError && error.code === 'ERR_SOJOURN_STORE_FULL'
 }
 
 function versionOf(stored: Stored | null): number {

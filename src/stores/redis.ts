@@ -1,6 +1,6 @@
 import { keepOpen } from '../core/channel.ts'
 import { SojournError } from '../core/errors.ts'
-import type { CallOptions, ChangeListener, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
+import type { CallOptions, ChangeListener, GetOptions, Removed, SessionRecord, Store, Swept, Touch } from '../core/store.ts'
 import { type Commands, commandsOf, type RedisClient } from './redis/client.ts'
 import { oldestOf, type Row } from './redis/due.ts'
 import { failure } from './redis/failure.ts'
@@ -79,9 +79,9 @@ class RedisStore implements Store {
     if (tracker !== null) this.watchChanges = (listener) => this.#watch(tracker, listener)
   }
 
-  async get(id: string): Promise<SessionRecord | null> {
+  async get(id: string, options?: GetOptions): Promise<SessionRecord | null> {
     const key = this.#keys.record(id)
-    const value = await this.#read('get', key, ['GET', key])
+    const value = await this.#read('get', key, ['GET', key], options)
     return value === null ? null : decode(this.name, id, value as string)
   }
 
@@ -288,10 +288,10 @@ class RedisStore implements Store {
     }
   }
 
-  async #read(verb: string, key: string, args: readonly string[]): Promise<unknown> {
+  async #read(verb: string, key: string, args: readonly string[], options?: CallOptions): Promise<unknown> {
     this.#open(verb)
     try {
-      return await this.#commands.send(key, args)
+      return await this.#commands.send(key, args, options)
     } catch (cause) {
       throw failure(this.name, cause)
     }

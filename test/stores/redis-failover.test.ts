@@ -6,7 +6,7 @@ import { TimedStore } from '../../src/core/timed-store.ts'
 import { redis } from '../../src/stores/redis.ts'
 import { bucketCount, Keys, slotOf } from '../../src/stores/redis/keys.ts'
 import { collect, newRecord } from '../../src/testing/store-cases/rule.ts'
-import { service, startTimeout } from '../services/service.ts'
+import { type Server, service, startTimeout } from '../services/service.ts'
 import { clusters } from './redis-clients.ts'
 import { countUp, told } from './store-load.ts'
 
@@ -51,20 +51,23 @@ describe.each(Object.entries(clusters).filter(([name]) => !name.includes('RESP')
     startTimeout,
   )
 
-  test(
-    'loses a primary while nobody asks: its sessions are found with the replica that has taken over',
-    async () => {
+  test.each([
+    ['loses a primary', async (primary: Server) => await primary.kill()],
+    ['hears nothing more from a primary', async (primary: Server) => primary.pause()],
+  ] as const)(
+    '%s while nobody asks: its sessions are found with the replica that has taken over',
+    async (_, lose) => {
       const cluster = await service('redis-cluster')
       const { client, close } = await open(cluster.url)
       const store = new TimedStore(redis(client), limit)
       const before = Array.from({ length: 50 }, (): SessionRecord => newRecord({ data: 'before' }))
       for (const record of before) expect(await store.put(record, 0)).toBe(true)
       await sleep(200)
-      await cluster.nodes[0]!.kill()
+      await lose(cluster.nodes[0]!)
       await sleep(4000)
 
       for (const record of before) {
-        await vi.waitFor(async () => expect(await store.get(record.id)).toEqual(record), { timeout: 3000, interval: 100 })
+        await vi.waitFor(async () => expect(await store.get(record.id)).toEqual(record), { timeout: 4 * limit, interval: 100 })
       }
       await close()
       await cluster.stop()

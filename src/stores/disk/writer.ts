@@ -12,7 +12,7 @@ export interface Write {
   /** How many bytes it writes, and by how many the sessions become larger. */
   readonly bytes: number
   readonly growth: number
-  /** Queues it with lmdb, which runs it on a thread of its own, if its condition holds there. */
+  /** Queues it with lmdb, which runs it on a thread of its own, if its condition holds there. Called again where its commit failed. */
   readonly send: () => Sent
 }
 

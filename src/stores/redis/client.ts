@@ -1,3 +1,4 @@
+import { givenUp, whenGivenUp } from '../../core/call.ts'
 import { SojournError } from '../../core/errors.ts'
 import type { CallOptions } from '../../core/store.ts'
 import { slotOf } from './keys.ts'
@@ -6,8 +7,8 @@ import { slotOf } from './keys.ts'
 export interface Commands {
   /**
    * Sends one command, to the node that has `key`. What is sent in one turn of the event loop goes out together. Nothing is
-   * sent twice; what writes comes with its call, so that what still waits for a connection is not sent any more when the core has given
-   * it up.
+   * sent twice. It comes with its call: what still waits for a connection is not sent any more when the core has given it up, and a
+   * cluster's node that lets one wait so long may have been replaced.
    */
   send(key: string, args: readonly string[], call?: CallOptions): Promise<unknown>
 }
@@ -109,21 +110,22 @@ class NodeRedisNodes implements Commands {
   async send(key: string, args: readonly string[], call?: CallOptions): Promise<unknown> {
     const node = this.#client.slots[slotOf(key)]?.master.client
     if (node?.isReady === false) {
-      this.#lookForPrimary()
+      this.#lookForPrimary(node)
       throw away()
     }
+    whenGivenUp(call, () => this.#lookForPrimary(node))
     // Never from a replica, which may be behind.
     return await this.#client.sendCommand(key, false, args as string[], node === undefined ? givenUpBy(call) : asText)
   }
 
   /**
    * The client learns that a replica has taken over from the nodes that it asks; a primary that is gone it asks for ever (5),
-   * or for 5 s (6).
+   * or for 5 s (6), and one that says nothing, though its connection is open, for ever.
    */
-  #lookForPrimary(): void {
+  #lookForPrimary(gone: NodeRedisNode['client']): void {
     const { masters } = this.#client
     const { _slots: slots } = this.#client as { _slots?: { rediscover?: (startWith: unknown) => Promise<unknown> } }
-    const reachable = masters.find(({ client }) => client?.isReady === true)?.client
+    const reachable = masters.find(({ client }) => client !== gone && client?.isReady === true)?.client
     if (reachable === undefined || typeof slots?.rediscover !== 'function' || performance.now() - this.#lookedAt < 500) return
     this.#lookedAt = performance.now()
     slots.rediscover(reachable).catch(() => {})
@@ -132,40 +134,59 @@ class NodeRedisNodes implements Commands {
 
 class IoRedis implements Commands {
   readonly #client: IoRedisClient
+  readonly #isCluster: boolean
   #wasReady = false
   #lookedAt = -Infinity
 
   constructor(client: IoRedisClient) {
-    checkOptions(client)
+    this.#isCluster = isCluster(client)
+    checkOptions(client, this.#isCluster)
     this.#client = client
   }
 
   async send(_key: string, [command, ...args]: readonly string[], call?: CallOptions): Promise<unknown> {
     // The client can take nothing back: what was given up before this is not sent.
-    call?.signal?.throwIfAborted()
+    const reason = givenUp(call)
+    if (reason !== null) throw reason
     const { status } = this.#client
     if (status === 'ready') this.#wasReady = true
     else if (this.#wasReady || !connects.has(status)) throw away()
+    if (this.#isCluster) whenGivenUp(call, this.#lookForPrimary)
     try {
       // iovalkey finds a command's keys, and so the node, by its name in small letters alone.
       return await this.#client.call(command!.toLowerCase(), args)
     } catch (error) {
-      this.#lookForPrimary(error)
+      const isAnswer = error instanceof Error && error.name === 'ReplyError'
+      if (this.#isCluster && !isAnswer) this.#lookForPrimary()
       throw error
     }
   }
 
   /**
    * A cluster's client learns that a replica has taken over when it sends a command again (`retryDelayOnFailover`), which it must not here,
-   * or when another node says that the cluster is down. Where nothing was asked meanwhile, iovalkey asks a primary that is gone for ever.
+   * or when another node says that the cluster is down. Where nothing was asked meanwhile, iovalkey asks a primary that is gone for ever,
+   * and so do both where it is there, and says nothing.
    */
-  #lookForPrimary(error: unknown): void {
-    const client = this.#client as { readonly refreshSlotsCache?: () => void }
-    const isAnswer = error instanceof Error && error.name === 'ReplyError'
-    if (isAnswer || typeof client.refreshSlotsCache !== 'function' || performance.now() - this.#lookedAt < 500) return
+  readonly #lookForPrimary = (): void => {
+    const client = this.#client as IoRedisCluster
+    const isDue = performance.now() - this.#lookedAt >= 500
+    if (client.status !== 'ready' || typeof client.refreshSlotsCache !== 'function' || !isDue) return
     this.#lookedAt = performance.now()
-    client.refreshSlotsCache()
+    client.refreshSlotsCache((error) => {
+      // Where all nodes were lost meanwhile and iovalkey connects anew, it counts on this very refresh, and would wait for it for ever.
+      if (error instanceof Error && client.status === 'connecting') client.disconnect(true)
+    })
   }
+}
+
+/** What is used of a cluster's client beside. */
+interface IoRedisCluster extends IoRedisClient {
+  refreshSlotsCache?(done: (error?: unknown) => void): void
+  disconnect(reconnects: boolean): void
+}
+
+function isCluster(client: object): boolean {
+  return 'isCluster' in client && client.isCluster === true
 }
 
 /** The states of a client of ioredis before it was ready for the first time. */
@@ -180,9 +201,9 @@ interface IoRedisOptions {
 }
 
 /** A write that was answered and whose answer got lost must not be sent again: it would be merged into what it did itself. */
-function checkOptions(client: IoRedisClient): void {
+function checkOptions(client: IoRedisClient, ofCluster: boolean): void {
   const options: IoRedisOptions = client.options
-  if (!('isCluster' in client && client.isCluster === true)) {
+  if (!ofCluster) {
     if (options.maxRetriesPerRequest === 0) return
     throw new SojournError(
       'ERR_SOJOURN_OPTION',
