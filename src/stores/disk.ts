@@ -97,7 +97,7 @@ class DiskStore implements Store {
   put(record: SessionRecord, expected: number): Maybe<boolean> {
     const reader = this.#open('put')
     const last = this.#lastRead
-    let stored = last !== null && last.id === record.id ? last.stored : storedOf(reader.record('put', record.id))
+    let stored = last?.id === record.id ? last.stored : storedOf(reader.record('put', record.id))
     if (versionOf(stored) !== expected) {
       reader.refresh()
       stored = storedOf(reader.record('put', record.id))
@@ -195,7 +195,7 @@ class DiskStore implements Store {
         if (await this.#writer.write('put', { id, stamp, bytes: bytes.length, growth, send })) return true
       } catch (error) {
         // Room is asked for before lmdb compares: what would not have landed with room either was not refused for want of it.
-        if (isFull(error) && this.#isOver('put', id, expected)) return false
+        if (isFull(error) && this.#isOver(id, expected)) return false
         throw error
       }
       stored = storedOf(this.#open('put').recordAgain('put', id, before?.stamp ?? null))
@@ -205,10 +205,10 @@ class DiskStore implements Store {
   }
 
   /** Whether another version than this is there. */
-  #isOver(verb: string, id: string, version: number): boolean {
-    const reader = this.#open(verb)
+  #isOver(id: string, version: number): boolean {
+    const reader = this.#open('put')
     reader.refresh()
-    return versionOf(storedOf(reader.record(verb, id))) !== version
+    return versionOf(storedOf(reader.record('put', id))) !== version
   }
 
   async #touch({ id, version, lastSeenAt, expiresAt }: Touch): Promise<void> {

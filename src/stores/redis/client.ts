@@ -185,7 +185,8 @@ interface IoRedisCluster extends IoRedisClient {
   disconnect(reconnects: boolean): void
 }
 
-function isCluster(client: object): boolean {
+/** Whether a client of ioredis or iovalkey is a cluster's. */
+export function isCluster(client: object): boolean {
   return 'isCluster' in client && client.isCluster === true
 }
 

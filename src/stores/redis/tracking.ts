@@ -1,5 +1,5 @@
 import type { Line, OpenLine } from '../../core/channel.ts'
-import type { RedisClient } from './client.ts'
+import { isCluster, type RedisClient } from './client.ts'
 
 /** Opens a line on which the server tells of each key with one prefix that changes. */
 export type Tracker = (prefix: string, changed: (key: string) => void) => OpenLine
@@ -167,11 +167,11 @@ function once(work: () => void): () => void {
 }
 
 function isIoRedisCluster(client: object): client is IoRedisClusterOrigin {
-  return 'isCluster' in client && client.isCluster === true && 'nodes' in client && typeof client.nodes === 'function'
+  return isCluster(client) && 'nodes' in client && typeof client.nodes === 'function'
 }
 
 function isIoRedis(client: object): client is IoRedisOrigin {
-  return 'call' in client && 'duplicate' in client && typeof client.duplicate === 'function' && !('isCluster' in client && client.isCluster)
+  return 'call' in client && 'duplicate' in client && typeof client.duplicate === 'function' && !isCluster(client)
 }
 
 function isNodeRedisCluster(client: object): client is NodeRedisClusterOrigin {
